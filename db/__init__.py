@@ -1,0 +1,1 @@
+"""The back wall: what is stored, and the two databases (SQLite, PostgreSQL) that may store it."""

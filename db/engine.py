@@ -1,0 +1,120 @@
+"""Engines for both databases by one plain URL, and the way to this version's tables.
+
+`sqlite:////path/kentongan.db` and `postgresql://user@host/name` are what people write; the drivers
+(aiosqlite, psycopg) are filled in here. On SQLite every transaction begins IMMEDIATE: one that begins as a
+reader and writes later fails at once when somebody else wrote in between, whatever the busy timeout. Those who
+only read say `reading(engine)` and then hold up nobody.
+"""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+#: our own: Asterisk's realtime schemas are Alembic's too and may live in the same database
+VERSION_TABLE = "kentongan_version"
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
+#: a database that went away must be noticed in seconds (libpq: s, ms)
+_POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+_DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("postgresql+psycopg",) * 2}
+
+AnyEngine = TypeVar("AnyEngine", Engine, AsyncEngine)
+
+
+def sync_engine(url: str) -> Engine:
+    """For the journal's writer thread, migrations and tools. Whoever makes it disposes of it."""
+    full = _with_driver(url, asynchronous=False)
+    engine = create_engine(full, **_options(full))
+    _keep_house(engine)
+    return engine
+
+
+def async_engine(url: str) -> AsyncEngine:
+    """For everything in the event loop. Whoever makes it disposes of it, once, at the end."""
+    full = _with_driver(url, asynchronous=True)
+    engine = create_async_engine(full, **_options(full))
+    _keep_house(engine.sync_engine)
+    return engine
+
+
+def reading(engine: AnyEngine) -> AnyEngine:
+    """The same engine and pool for transactions that only read: no writer waits for them, nor they for one."""
+    return engine.execution_options(reads=True, postgresql_readonly=True)
+
+
+def migrate(url: str) -> None:
+    """Bring the database to this version's tables, all steps or none. Again is harmless; two take turns."""
+    engine = sync_engine(url)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(112112)")  # SQLite: BEGIN IMMEDIATE
+            command.upgrade(alembic_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Whether the database has exactly this version's tables. OperationalError if it cannot be reached."""
+    engine = sync_engine(url)
+    try:
+        with reading(engine).connect() as connection:
+            there = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            return there.get_current_heads() == tuple(_scripts(connection).get_heads())
+    finally:
+        engine.dispose()
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration for this open connection; no ini file that a wheel could forget."""
+    config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts(connection: Connection) -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config(connection))
+
+
+def _with_driver(url: str, *, asynchronous: bool) -> URL:
+    plain = make_url(url)
+    kind = plain.get_backend_name()
+    if kind not in _DRIVERS:
+        raise ValueError(
+            f"the database URL begins with {plain.drivername!r}; "
+            "Kentongan keeps its data in sqlite:////path/file.db or postgresql://user@host/name"
+        )
+    return plain.set(drivername=_DRIVERS[kind][asynchronous])
+
+
+def _options(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {}
+    return {"pool_pre_ping": True, "connect_args": _POSTGRES_PATIENCE}
+
+
+def _keep_house(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = (
+            None  # the driver would begin transactions by guessing; we say when and how
+        )
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,332 @@
+"""What is stored: one class per table, one comment per column that names its unit.
+
+Moments are `UtcDateTime`: aware in Python, UTC in the database, on SQLite as on PostgreSQL. The words in
+`stage`, `lifecycle`, `verification`, `state` belong to the tables of the deciding files (`calls/stages.py`,
+`tickets/lifecycle.py` ...), so the database keeps them as plain text and does not know the legal steps.
+
+`calls` is drawn from the journal (`notes`); rows that name a call may be written before its row or outlive it,
+so `call_id` is nowhere a foreign key.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. Takes any aware datetime, gives back UTC; a naive one (whose clock?) raises ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(
+                f"a moment without a time zone cannot be stored: {value!r}; say datetime.now(UTC)"
+            )
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment  # SQLite drops zones
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables; constraints get names, since a constraint without one cannot be migrated."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map = {
+        str: Text(),
+        float: Float(53),
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[str]: JSON(),
+    }
+
+
+class Call(Base):
+    """One caller's contact with 112, ring to end, as far as the journal has told it."""
+
+    __tablename__ = "calls"
+
+    #: Asterisk's channel uniqueid, e.g. "1763800000.12"; only [0-9A-Za-z.-]
+    id: Mapped[str] = mapped_column(primary_key=True)
+    #: which instance of ours wrote the call's journal
+    node: Mapped[str]
+    #: what the network says, E.164 where it could be read; absent or false is normal
+    caller_number: Mapped[str | None] = mapped_column(index=True)
+    #: a word of calls/stages.py
+    stage: Mapped[str] = mapped_column(index=True)
+    #: answered, abandoned, handed_back, cut ...: computed from the journal
+    outcome: Mapped[str | None]
+    #: the skill the call needs: fire, medical, police, disaster, social, information, any
+    topic: Mapped[str] = mapped_column(default="any")
+    #: keys the caller pressed, in order, e.g. "91"
+    pressed: Mapped[str] = mapped_column(default="")
+    #: reached our trunk; the clocks of answering start here
+    arrived_at: Mapped[datetime] = mapped_column(index=True)
+    #: we took the call up (greeting begins)
+    answered_at: Mapped[datetime | None]
+    #: greeting and menu were over
+    queued_at: Mapped[datetime | None]
+    #: the last offer to a desk began to ring
+    offered_at: Mapped[datetime | None]
+    #: an operator's voice was joined; the clocks of answering stop here
+    talking_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    #: who answered, e.g. "op01"
+    operator: Mapped[str | None]
+    #: the operator's verdict: real, advice_only, information, prank, ghost, not_our_matter, test
+    disposition: Mapped[str | None]
+    disposed_at: Mapped[datetime | None]
+    #: who gave the disposition, e.g. "op01"
+    disposed_by: Mapped[str | None]
+
+
+class Note(Base):
+    """One line of the journal; never changed. Desks catch up from `seq`."""
+
+    __tablename__ = "notes"
+
+    #: which instance of ours wrote it
+    node: Mapped[str] = mapped_column(primary_key=True)
+    #: the node's running number, from 1, without gaps
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    call_id: Mapped[str | None] = mapped_column(index=True)
+    at: Mapped[datetime]
+    #: what happened, one word
+    kind: Mapped[str]
+    #: the particulars, as JSON values
+    facts: Mapped[dict[str, Any]]
+
+
+class Ticket(Base):
+    """Our record of one report. Several calls may belong to it, and several tickets to one call."""
+
+    __tablename__ = "tickets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: readable aloud: year and month, running number, e.g. "2611-0042"
+    number: Mapped[str] = mapped_column(unique=True)
+    #: a word of tickets/lifecycle.py
+    lifecycle: Mapped[str] = mapped_column(index=True)
+    #: a word of tickets/verification.py
+    verification: Mapped[str]
+    #: what it is about: fire, medical, police, disaster, social, information, any (not known yet)
+    topic: Mapped[str]
+    #: finer than the topic, e.g. "house fire"
+    category: Mapped[str | None]
+    #: where, in the reporter's words
+    place: Mapped[str | None]
+    #: what happened, in the operator's words
+    narrative: Mapped[str | None]
+    reporter_name: Mapped[str | None]
+    #: as the network or the reporter gave it; may be absent or false
+    reporter_number: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None]
+    #: who verified, e.g. "op01"
+    verified_by: Mapped[str | None]
+    #: how the report was found true or not, in words
+    evidence: Mapped[str | None]
+    #: who let it be forwarded without A1
+    override_by: Mapped[str | None]
+    #: the danger that could not wait
+    override_reason: Mapped[str | None]
+    #: counts the changes, from 1; who edits says which one they saw
+    version: Mapped[int]
+
+
+class TicketNumber(Base):
+    """The last number given out in a month: its row is the queue in which tickets wait for theirs."""
+
+    __tablename__ = "ticket_numbers"
+
+    #: year and month, e.g. "2611"
+    month: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+class CallTicket(Base):
+    """Which calls and tickets belong together, n:m."""
+
+    __tablename__ = "call_tickets"
+
+    call_id: Mapped[str] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, index=True)
+
+
+class TicketStep(Base):
+    """One change of one field of a ticket: append-only history."""
+
+    __tablename__ = "ticket_steps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
+    at: Mapped[datetime]
+    #: who did it: an operator ("op01"), an agency ("damkar"), or "kentongan"
+    who: Mapped[str]
+    #: the field that changed; "forwarding damkar" for a forwarding's state
+    what: Mapped[str]
+    before: Mapped[str | None]
+    after: Mapped[str | None]
+    why: Mapped[str | None]
+
+
+class Agency(Base):
+    """Who must act: fire, ambulance, police ..."""
+
+    __tablename__ = "agencies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: short name, e.g. "damkar"
+    code: Mapped[str] = mapped_column(unique=True)
+    #: name as people know it
+    name: Mapped[str]
+    #: where reports are posted; without one they wait and are shown
+    url: Mapped[str | None]
+    #: Standard Webhooks signing secret, "whsec_" and base64
+    secret: Mapped[str | None]
+    #: topics it is proposed for
+    topics: Mapped[list[str]]
+    #: false: not proposed any more, history stays
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class Forwarding(Base):
+    """One ticket handed to one agency, with its own state and clock."""
+
+    __tablename__ = "forwardings"
+    __table_args__ = (Unique("ticket_id", "agency_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"))
+    #: a word of tickets/forwarding.py
+    state: Mapped[str] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    #: the agency's machine took it (HTTP 2xx)
+    sent_at: Mapped[datetime | None]
+    #: a person at the agency said so
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[str | None]
+
+
+class OutboxMessage(Base):
+    """One message that must leave, written in the transaction of what it tells."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index(None, "state", "due_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: the same at every attempt (webhook-id): the receiver tells a repetition by it
+    key: Mapped[str] = mapped_column(unique=True)
+    forwarding_id: Mapped[int] = mapped_column(ForeignKey("forwardings.id"), index=True)
+    #: what is told; the adapter adds the link and the time of sending
+    payload: Mapped[dict[str, Any]]
+    #: not before; while somebody sends it: when their claim ends
+    due_at: Mapped[datetime]
+    #: attempts begun
+    attempts: Mapped[int] = mapped_column(default=0)
+    #: waiting, sent, set_aside (needs a person)
+    state: Mapped[str] = mapped_column(default="waiting")
+    last_error: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+
+
+class Operator(Base):
+    """Who answers."""
+
+    __tablename__ = "operators"
+
+    #: also the SIP user, e.g. "op01"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    display_name: Mapped[str]
+    #: topics they are trained for
+    skills: Mapped[list[str]]
+    #: false: left the service, history stays
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class Shift(Base):
+    """One stretch of the day; an end before (or at) the start lies on the next day."""
+
+    __tablename__ = "shifts"
+
+    #: e.g. "malam"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    #: local wall time "HH:MM"
+    starts: Mapped[str]
+    #: local wall time "HH:MM", the first minute that is no longer in it
+    ends: Mapped[str]
+
+
+class Duty(Base):
+    """The weekly pattern: this operator, this shift, every such weekday. It never runs out."""
+
+    __tablename__ = "duties"
+
+    operator: Mapped[str] = mapped_column(ForeignKey("operators.name"), primary_key=True)
+    shift: Mapped[str] = mapped_column(ForeignKey("shifts.code"), primary_key=True)
+    #: the day the shift starts, 0 = Monday
+    weekday: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Recording(Base):
+    """What was recorded of one leg of a call, and where it stands on its way into the archive."""
+
+    __tablename__ = "recordings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(index=True)
+    #: whose side, e.g. "caller"
+    leg: Mapped[str]
+    #: file below spool/
+    raw_name: Mapped[str]
+    #: file below recordings/, e.g. "2026/11/22/1763800000.12.ogg"
+    archive_name: Mapped[str | None]
+    #: file below recordings/
+    peaks_name: Mapped[str | None]
+    #: recording, waiting, archived, missing, faulty
+    state: Mapped[str] = mapped_column(index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    #: length of the archive, seconds
+    duration_for: Mapped[float | None]
+    #: of the archive file, lower-case hex
+    sha256: Mapped[str | None]
+    #: loudness of the caller's channel, dB below full scale (negative)
+    caller_dbfs: Mapped[float | None]
+    #: loudness of the others' channel, dB below full scale (negative)
+    others_dbfs: Mapped[float | None]
+    #: why it is missing or faulty, in words
+    fault: Mapped[str | None]
+
+
+class RecordingGap(Base):
+    """A stretch that is missing from a recording, and why."""
+
+    __tablename__ = "recording_gaps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id"), index=True)
+    #: seconds from the recording's start
+    from_s: Mapped[float]
+    #: seconds from the recording's start
+    to_s: Mapped[float]
+    why: Mapped[str]
