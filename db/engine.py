@@ -2,8 +2,7 @@
 
 `sqlite:////path/kentongan.db` and `postgresql://user@host/name` are what people write; the drivers
 (aiosqlite, psycopg) are filled in here. On SQLite every transaction begins IMMEDIATE: one that begins as a
-reader and writes later fails at once when somebody else wrote in between, whatever the busy timeout. Those who
-only read say `reading(engine)` and then hold up nobody.
+reader and writes X
 """
 
 from pathlib import Path
@@ -44,7 +43,7 @@ def async_engine(url: str) -> AsyncEngine:
 
 
 def reading(engine: AnyEngine) -> AnyEngine:
-    """The same engine and pool for transactions that only read: no writer waits for them, nor they for one."""
+    """The same engine and pool, for transactions that only read: neither they nor a writer waits."""
     return engine.execution_options(reads=True, postgresql_readonly=True)
 
 

@@ -4,8 +4,8 @@ Moments are `UtcDateTime`: aware in Python, UTC in the database, on SQLite as on
 `stage`, `lifecycle`, `verification`, `state` belong to the tables of the deciding files (`calls/stages.py`,
 `tickets/lifecycle.py` ...), so the database keeps them as plain text and does not know the legal steps.
 
-`calls` is drawn from the journal (`notes`); rows that name a call may be written before its row or outlive it,
-so `call_id` is nowhere a foreign key.
+`calls` is drawn from the journal (`notes`); rows that name a call may be written before its row or outlive
+it, so `call_id` is nowhere a foreign key.
 """
 
 from datetime import UTC, datetime
