@@ -1,0 +1,1 @@
+"""The room where everything meets: one live call, its story, its legs, its journal."""

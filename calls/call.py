@@ -1,0 +1,83 @@
+"""calls: a live call: who is in it, where it stands, and the one inbox through which it hears of the world."""
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from calls.stages import ARRIVED, Stage, step
+from telephony.events import Event
+from telephony.leg import Leg
+
+
+class Notes(Protocol):
+    """Where a call writes its journal; never awaited."""
+
+    def note(self, kind: str, call_id: str | None = None, **facts: object) -> None: ...
+
+
+@dataclass(eq=False)
+class Call:
+    """One caller's contact with 112, from the first ring to the end."""
+
+    id: str                         #: Asterisk's unique id of the caller's channel; safe in file names
+    caller: Leg
+    number: str | None              #: E.164 where possible; what the network says, absent or false included
+    arrived_at: datetime            #: when the call reached our trunk, UTC
+    notes: Notes
+    stage: Stage = ARRIVED
+    topic: str = "any"
+    priority: int = 0
+    desk: str | None = None         #: who has it, from the offer on
+    others: list[Leg] = field(default_factory=list)
+    bridge: str | None = None       #: id of the bridge that joins the legs
+    inbox: asyncio.Queue[tuple[Leg, Event]] = field(default_factory=asyncio.Queue)
+
+    def enter(self, to: Stage, **facts: object) -> None:
+        """Take a step of the table and note it; an illegal one raises and changes nothing."""
+        self.stage = step(self.stage, to)
+        self.notes.note(str(to), self.id, **facts)
+
+    def enter_once(self, to: Stage, **facts: object) -> None:
+        """As `enter`, unless the call stands there already."""
+        if self.stage is not to:
+            self.enter(to, **facts)
+
+    def is_over(self) -> bool:
+        """The caller has gone and fewer than two others are left."""
+        return self.caller.gone and sum(not leg.gone for leg in self.others) < 2
+
+    @asynccontextmanager
+    async def until_over(self) -> AsyncIterator[None]:
+        """Run the body until it ends or the call is over, whichever comes first; both end the block quietly.
+
+        The end is a timeout set to *now*, so that cancelling stays the library's business.
+        """
+        loop = asyncio.get_running_loop()
+        hearing = asyncio.create_task(self._hear(), name=f"inbox {self.id}")
+        try:
+            async with asyncio.timeout(None) as scope:
+                def look() -> None:
+                    if self.is_over() and not scope.expired():
+                        scope.reschedule(loop.time())
+                self._look = look
+                self.caller.on_gone(look)
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+        finally:
+            hearing.cancel()
+            with suppress(asyncio.CancelledError):
+                await hearing
+
+    def joined_by(self, leg: Leg) -> None:
+        """Another party: its going may end the call."""
+        self.others.append(leg)
+        leg.on_gone(self._look)
+
+    async def _hear(self) -> None:
+        while True:
+            leg, event = await self.inbox.get()
+            leg.take(event)

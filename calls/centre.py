@@ -1,0 +1,203 @@
+"""calls: the centre: claims calls, opens them, and holds what every call needs (queue, menu, legs, journal).
+
+Each method that a call awaits ends quietly when a party has just hung up; a fault of ours is raised, and the call
+goes back to the dialplan (`let_go`).
+"""
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, Protocol
+
+from calls import lost
+from calls.call import Call, Notes
+from calls.comfort import comforted
+from calls.stages import ENDED, HANDED_BACK, QUEUED, TALKING, Stage
+from ivr.menu import Menu
+from routing.acd import Acd
+from routing.desk import Desk
+from telephony import events, numbers
+from telephony.leg import Leg
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Times of the service, in seconds; settings of the administrator's."""
+
+    claim_within: float = 0.8       #: the dialplan waits so long for a claim
+    offer_for: float = 15.0         #: an unanswered phone is passed over
+    ring_within: float = 2.0        #: a phone that does not even ring is passed over
+    wrap_up_for: float = 30.0
+    widen_after: float = 15.0       #: then any operator, whatever their skills
+    tell_place_every: float = 30.0
+
+
+class Exchange(Protocol):
+    """What a centre asks of the telephone exchange; Asterisk over ARI in life."""
+
+    async def claim(self, channel_id: str) -> bool: ...
+    def leg(self, channel_id: str) -> Leg: ...
+    async def make_bridge(self, bridge_id: str) -> None: ...
+    async def join(self, bridge_id: str, *legs: Leg) -> None: ...
+    async def leave(self, bridge_id: str, leg: Leg) -> None: ...
+    async def remove_bridge(self, bridge_id: str) -> None: ...
+
+
+class Centre:
+    """One instance of the service: its live calls, its queue, its exchange."""
+
+    def __init__(self, exchange: Exchange, acd: Acd, menu: Callable[[], Menu], notes: Notes, rules: Rules,
+                 life: Callable[[Call, "Centre"], Coroutine[Any, Any, None]]) -> None:
+        """`life` is `calls.life.live`: the story, handed in so that the story may import its stage."""
+        self.acd, self.menu, self.notes, self.rules = acd, menu, notes, rules
+        self.calls: dict[str, Call] = {}
+        self._exchange, self._life = exchange, life
+        self._legs: dict[str, tuple[Call, Leg]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._offers = count(1)
+        self.claiming = True
+
+    # --- what Asterisk tells us
+
+    def hears(self, event: events.Event) -> None:
+        """Take one event: claim a call, open it, or put the event into its call's inbox. Never waits, never raises."""
+        match event:
+            case events.CallBroadcast():
+                if self.claiming and self._is_fresh(event):
+                    self._begin(self._claim(event.channel.id))
+            case events.StasisStart(args=["trunk", *_]) if event.channel.id not in self._legs:
+                self._open(event.channel)
+            case _:
+                if (owner := self._legs.get(events.channel_id(event) or "")) is not None:
+                    call, leg = owner
+                    call.inbox.put_nowait((leg, event))
+
+    def _is_fresh(self, event: events.CallBroadcast) -> bool:
+        """After a freeze of ours old events come all at once; their callers have gone the way out."""
+        at = events.timestamp(event)
+        return at is None or (datetime.now(UTC) - at).total_seconds() < self.rules.claim_within
+
+    async def _claim(self, channel_id: str) -> None:
+        if not await self._exchange.claim(channel_id):
+            self.notes.note("claim lost", channel_id)
+
+    def _open(self, channel: events.Channel) -> None:
+        """A claimed call enters: noted (the draft ticket follows from the note), then its story begins."""
+        caller = self._exchange.leg(channel.id)
+        number = numbers.clean(channel.caller.number)
+        arrived_at = events.moment(channel.creationtime) or datetime.now(UTC)
+        call = Call(channel.id, caller, number, arrived_at, self.notes)
+        self.calls[call.id] = call
+        self._legs[caller.id] = (call, caller)
+        self.notes.note(str(Stage.ARRIVED), call.id, number=number, arrived_at=arrived_at.isoformat())
+        self._begin(self._live(call))
+
+    async def _live(self, call: Call) -> None:
+        try:
+            await self._life(call, self)
+        finally:
+            if call.stage in (ENDED, HANDED_BACK):      # else: a conversation that another process will adopt
+                self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        self.calls.pop(call.id, None)
+        for leg in (call.caller, *call.others):
+            self._legs.pop(leg.id, None)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("a task of the centre failed", exc_info=fault)
+
+    # --- what a call asks for
+
+    def comforted(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """Music and the place in the queue, while the body waits."""
+        welcome = "reoffered" if call.others else "queued"
+        return comforted(call.caller, welcome, lambda: self.acd.place(call.id), self.rules.tell_place_every)
+
+    async def answers(self, desk: Desk, call: Call) -> bool:
+        """Ring the desk's phone; whether its operator answered. If not, the desk rests and the phone is silent again."""
+        phone = self._exchange.leg(f"{call.id}-{desk.name}-{next(self._offers)}")
+        self._legs[phone.id] = (call, phone)
+        call.joined_by(phone)
+        answered = False
+        try:
+            await phone.ring(desk.endpoint, call.number, self.rules.offer_for + self.rules.ring_within)
+            if call.bridge is None:
+                await self._exchange.make_bridge(f"{call.id}-bridge")
+                call.bridge = f"{call.id}-bridge"
+            rang = await phone.rang(self.rules.ring_within)
+            answered = rang and await phone.picked_up(self.rules.offer_for)
+            if not answered:
+                why = "did not answer" if rang else "phone did not ring"
+                self.notes.note("unanswered", call.id, operator=desk.name, why=f"refused ({phone.cause})" if phone.gone else why)
+                self.acd.rests(desk, why)
+        finally:
+            if not answered:
+                await asyncio.shield(self._drop(call, phone))
+        return answered
+
+    async def joins(self, desk: Desk, call: Call) -> None:
+        """Caller and operator hear each other from here on."""
+        assert call.bridge is not None
+        await self._exchange.join(call.bridge, call.caller, call.others[-1])
+        self.acd.talks(desk)
+
+    async def talk(self, desk: Desk, call: Call) -> Stage:
+        """Until the operator leaves (ENDED: the talk is over) or their phone is lost (QUEUED: the caller stays)."""
+        phone = call.others[-1]
+        await phone.left()
+        if not lost.in_mid_talk(phone.cause):
+            return ENDED
+        self.notes.note("desk lost", call.id, operator=desk.name, cause=phone.cause)
+        self.acd.rests(desk, "phone lost in mid-talk")
+        assert call.bridge is not None
+        await self._exchange.leave(call.bridge, call.caller)
+        return QUEUED
+
+    # --- how a call leaves us
+
+    async def dissolve(self, call: Call) -> None:
+        """The call is over: nobody stays on a line alone, nothing of it is left in Asterisk."""
+        for leg in (call.caller, *call.others):
+            await leg.hang_up()
+        if call.bridge is not None:
+            await self._exchange.remove_bridge(call.bridge)
+
+    async def let_go(self, call: Call) -> None:
+        """We cannot go on with a call. A conversation is left as it is; anybody else goes the dialplan's way out."""
+        if call.stage is TALKING and not call.is_over():
+            return
+        if call.caller.gone or call.stage is ENDED:
+            call.enter_once(ENDED)
+            await self.dissolve(call)
+            return
+        call.enter(HANDED_BACK)
+        await call.caller.hand_back()
+        for leg in call.others:
+            await leg.hang_up()
+        if call.bridge is not None:
+            await self._exchange.remove_bridge(call.bridge)
+
+    async def _drop(self, call: Call, phone: Leg) -> None:
+        await phone.hang_up()
+        self._legs.pop(phone.id, None)
+        call.others.remove(phone)
+
+    async def stops(self) -> None:
+        """No new claims; every call is let go as its story says. Returns when all have been."""
+        self.claiming = False
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""The porch: command line, settings, wiring, guard, self-check, demo."""

@@ -1,0 +1,179 @@
+"""routing: the shell round `policy`: it owns the queue and lends desks out. It awaits, it never decides."""
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Protocol
+
+from routing import operators, policy
+from routing.desk import Desk
+from routing.operators import OFFERED, OUT, PAUSED, READY, TALKING, WRAP_UP
+
+
+class Queued(Protocol):
+    """What the queue must know of a call."""
+
+    id: str
+    topic: str
+    priority: int
+    arrived_at: datetime
+    desk: str | None
+
+
+class Loan:
+    """A desk held for one call. `desk()` waits for it; what became of it is told before the loan ends."""
+
+    def __init__(self, acd: "Acd", call: Queued) -> None:
+        self._acd = acd
+        self._call = call
+        self.held: Desk | None = None
+
+    async def desk(self) -> Desk:
+        """Wait, for as long as it takes, until a desk is there for the call."""
+        if self.held is None:
+            self.held = await self._acd.wait(self._call)
+            self._call.desk = self.held.name
+        return self.held
+
+
+class Acd:
+    """The queue of callers and the desks of the centre.
+
+    `wrap_up_for`, `widen_after`: seconds. `on_change` is told of every change of a desk, after it.
+    """
+
+    def __init__(self, desks: Iterable[Desk], *, wrap_up_for: float, widen_after: float,
+                 on_change: Callable[[Desk], None] = lambda desk: None,
+                 now: Callable[[], float] = time.time) -> None:
+        self.desks = {desk.name: desk for desk in desks}
+        self._waiting: dict[str, tuple[policy.Waiting, asyncio.Future[Desk]]] = {}
+        self._wrap_up_for, self._widen_after = wrap_up_for, widen_after
+        self._on_change, self._now = on_change, now
+        self._wrap_ups: dict[str, asyncio.TimerHandle] = {}
+
+    # --- callers
+
+    @asynccontextmanager
+    async def desk_for(self, call: Queued) -> AsyncIterator[Loan]:
+        """A loan: whatever happens in the body, the desk comes back. An adopted talk already has its own."""
+        loan = Loan(self, call)
+        if call.desk is not None:
+            loan.held = self.desks[call.desk]
+            self._enter(loan.held, TALKING, call.id)
+        try:
+            yield loan
+        finally:
+            call.desk = None
+            if loan.held is not None:
+                self._comes_back(loan.held)
+
+    async def wait(self, call: Queued) -> Desk:
+        """The desk that the policy gives the call; it is OFFERED and the call's from then on."""
+        loop = asyncio.get_running_loop()
+        offer: asyncio.Future[Desk] = loop.create_future()
+        since = call.arrived_at.timestamp()
+        self._waiting[call.id] = (policy.Waiting(call.id, call.topic, since, call.priority), offer)
+        widening = loop.call_later(max(0.0, since + self._widen_after - self._now()) + 0.001, self.pair)
+        self.pair()
+        try:
+            return await offer
+        except asyncio.CancelledError:
+            if offer.done() and not offer.cancelled():      # paired in the very tick the caller left
+                self._comes_back(offer.result())
+            raise
+        finally:
+            widening.cancel()
+            self._waiting.pop(call.id, None)
+
+    def pair(self) -> None:
+        """Give every desk that is free to whom the policy names."""
+        free = [policy.Free(d.name, d.skills, d.idle_since) for d in self.desks.values() if d.why_not_free() is None]
+        waiting = (waiting for waiting, _ in self._waiting.values())
+        for call_id, name in policy.match(waiting, free, self._now(), self._widen_after):
+            _, offer = self._waiting.pop(call_id)
+            self._enter(self.desks[name], OFFERED, call_id)
+            offer.set_result(self.desks[name])
+
+    def queue(self) -> list[policy.Waiting]:
+        """Who waits, in the order of service."""
+        return policy.in_order(waiting for waiting, _ in self._waiting.values())
+
+    def place(self, call_id: str) -> int:
+        """A call's place in the queue, from 1; a call that is being offered is first."""
+        return next((n for n, w in enumerate(self.queue(), 1) if w.call_id == call_id), 1)
+
+    # --- desks
+
+    def talks(self, desk: Desk) -> None:
+        """The desk that was rung has answered."""
+        self._enter(desk, TALKING, desk.call_id)
+
+    def rests(self, desk: Desk, why: str) -> None:
+        """The desk did not answer, or was lost in mid-talk: paused until somebody says that it is ready again."""
+        self._enter(desk, PAUSED)
+        desk.paused_for = why
+        self._on_change(desk)
+
+    def ready(self, name: str) -> None:
+        """Log in, end a pause or end the wrap-up; the desk is idle from now on. `IllegalStep` if it is in a call."""
+        desk = self.desks[name]
+        self._not_in_a_call(desk)
+        self._enter(desk, READY)
+        desk.idle_since = self._now()
+        self._on_change(desk)
+        self.pair()
+
+    def pause(self, name: str, why: str) -> None:
+        """No calls for this desk until it is ready again; raises `operators.IllegalStep` if it is in a call."""
+        self._not_in_a_call(self.desks[name])
+        self.rests(self.desks[name], why)
+
+    def device(self, name: str, state: str) -> None:
+        """Asterisk says what the phone is doing: a phone that comes logs its operator in, one that goes out."""
+        if (desk := self.desks.get(name)) is None or desk.device == state:
+            return
+        desk.device = state
+        after = operators.after_device(desk.state, state)
+        if after is READY and desk.state is OUT:
+            self.ready(name)
+            return
+        if after is not desk.state:
+            self._enter(desk, after)
+        self._on_change(desk)
+        self.pair()
+
+    def on_shift(self, names: set[str]) -> None:
+        """The roster says who is on shift now."""
+        for desk in self.desks.values():
+            if desk.on_shift != (desk.name in names):
+                desk.on_shift = desk.name in names
+                self._on_change(desk)
+        self.pair()
+
+    @staticmethod
+    def _not_in_a_call(desk: Desk) -> None:
+        if desk.state in (OFFERED, TALKING):
+            raise operators.IllegalStep(f"{desk.name} is in a call ({desk.state}); wait until it is over")
+
+    def _comes_back(self, desk: Desk) -> None:
+        if desk.state is OFFERED:                           # the caller left while it rang: it keeps its idle time
+            self._enter(desk, operators.after_device(READY, desk.device))
+            self.pair()
+        elif desk.state is TALKING:
+            self._enter(desk, WRAP_UP)
+            self._wrap_ups[desk.name] = asyncio.get_running_loop().call_later(self._wrap_up_for, self._wraps_up, desk)
+
+    def _wraps_up(self, desk: Desk) -> None:
+        if operators.after_device(READY, desk.device) is OUT:
+            self._enter(desk, OUT)
+        else:
+            self.ready(desk.name)
+
+    def _enter(self, desk: Desk, to: operators.State, call_id: str | None = None) -> None:
+        if (timer := self._wrap_ups.pop(desk.name, None)) is not None:
+            timer.cancel()
+        if desk.state is not to:
+            desk.enter(to)
+        desk.call_id = call_id
+        self._on_change(desk)

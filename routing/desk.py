@@ -1,0 +1,33 @@
+"""routing: an operator's desk as the queue sees it: a phone, skills, and a state that only steps of the table change."""
+from dataclasses import dataclass
+
+from routing.operators import OUT, Seat, State, step, why_not_free
+
+
+@dataclass(eq=False)
+class Desk:
+    """An operator's seat. The Acd alone changes it."""
+
+    name: str                       #: the operator's name, and that of their phone ("op01")
+    skills: frozenset[str]
+    state: State = OUT
+    on_shift: bool = False
+    device: str = "UNKNOWN"         #: Asterisk's device state of the phone
+    idle_since: float = 0.0         #: UTC seconds, end of the last talk or log-in
+    call_id: str | None = None      #: the call it is lent to
+    paused_for: str | None = None   #: why it is paused
+
+    @property
+    def endpoint(self) -> str:
+        """Asterisk's name of the phone."""
+        return f"PJSIP/{self.name}"
+
+    def why_not_free(self) -> str | None:
+        """Why this desk gets no call now; None: it is free."""
+        return why_not_free(Seat(self.state, self.on_shift, self.device))
+
+    def enter(self, to: State) -> None:
+        """Take a step of the table; an illegal one raises and changes nothing."""
+        self.state = step(self.state, to)
+        if to is not State.PAUSED:
+            self.paused_for = None

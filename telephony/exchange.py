@@ -1,0 +1,39 @@
+"""telephony: Asterisk as the centre of calls sees it: claim, legs, bridges. Thin on purpose."""
+from contextlib import suppress
+from pathlib import Path
+
+from telephony.ari import Ari, Gone
+from telephony.leg import AriLeg, Leg
+
+
+class AriExchange:
+    """One Asterisk behind one ARI connection. `prompts` is the folder of prompts in the callers' language."""
+
+    def __init__(self, ari: Ari, prompts: Path) -> None:
+        self._ari, self._prompts = ari, prompts
+
+    async def claim(self, channel_id: str) -> bool:
+        """Whether the broadcast call is ours now."""
+        return await self._ari.events.claim(channel_id)
+
+    def leg(self, channel_id: str) -> Leg:
+        """A handle on a channel, existing or to be rung; nothing is sent."""
+        return AriLeg(self._ari, channel_id, lambda prompt: f"sound:{self._prompts / prompt}")
+
+    async def make_bridge(self, bridge_id: str) -> None:
+        await self._ari.bridges.create(bridge_id, name=bridge_id)
+
+    async def join(self, bridge_id: str, *legs: Leg) -> None:
+        """Whoever has just hung up is left out; their going is on its way as an event."""
+        for leg in legs:
+            with suppress(Gone):
+                await self._ari.bridges.add_channel(bridge_id, leg.id)
+
+    async def leave(self, bridge_id: str, leg: Leg) -> None:
+        with suppress(Gone):
+            await self._ari.bridges.remove_channel(bridge_id, leg.id)
+
+    async def remove_bridge(self, bridge_id: str) -> None:
+        """The legs in it stay alive."""
+        with suppress(Gone):
+            await self._ari.bridges.destroy(bridge_id)

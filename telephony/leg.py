@@ -1,0 +1,185 @@
+"""telephony: one party's side of a call, as the rest of the code sees it.
+
+`AriLeg` is a channel of Asterisk's; the tests' legs implement the same protocol. Events reach a leg through its
+call's inbox (`take`), in order; commands go out by themselves and never raise because the party has just hung up:
+that marks the leg as gone, and whoever waits for the call's end is told.
+"""
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from itertools import count
+from math import ceil
+from typing import Protocol
+
+from telephony import events
+from telephony.ari import Ari, Gone
+
+log = logging.getLogger(__name__)
+
+#: No prompt is longer (s): a lost event must not hold a caller up.
+LONGEST_PROMPT = 15.0
+#: Dialplan place of the way out (asterisk-conf/kentongan/extensions.conf).
+WAY_OUT = "kentongan-wayout"
+MUSIC = "kentongan"
+
+
+class Leg(Protocol):
+    """One party of a call: caller, operator, agency or supervisor."""
+
+    id: str
+    gone: bool
+    cause: int | None       #: why it went (Q.850), where the network told us
+
+    def take(self, event: events.Event) -> None: ...
+    def on_gone(self, look: Callable[[], None]) -> None: ...
+    async def answer(self) -> None: ...
+    async def label(self, call_id: str) -> None: ...
+    async def play(self, prompts: Iterable[str]) -> None: ...
+    async def music(self, on: bool) -> None: ...
+    async def digit(self) -> str: ...
+    async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None: ...
+    async def rang(self, within: float) -> bool: ...
+    async def picked_up(self, within: float) -> bool: ...
+    async def left(self) -> None: ...
+    async def hand_back(self) -> None: ...
+    async def hang_up(self) -> None: ...
+
+
+class AriLeg:
+    """A channel of Asterisk's, driven over ARI. `id` is the channel id: ours for phones that we ring."""
+
+    def __init__(self, ari: Ari, channel_id: str, sound: Callable[[str], str]) -> None:
+        """`sound` turns the name of a prompt into Asterisk's media URI."""
+        self.id = channel_id
+        self.gone = False
+        self.cause: int | None = None
+        self._ari = ari
+        self._sound = sound
+        self._lookers: list[Callable[[], None]] = []
+        self._digits: asyncio.Queue[str] = asyncio.Queue()
+        self._rang, self._picked_up, self._left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._playback_ids = count(1)
+        self._playing: dict[str, asyncio.Event] = {}
+
+    def take(self, event: events.Event) -> None:
+        """One event of this channel's, in the order of their arrival. Never raises; hang-ups may come twice."""
+        match event:
+            case events.ChannelDtmfReceived(digit=digit):
+                self._digits.put_nowait(digit)
+            case events.PlaybackFinished(playback=playback):
+                if (done := self._playing.get(playback.id)) is not None:
+                    done.set()
+            case events.ChannelStateChange(channel=channel):
+                self._is(channel.state)
+            case events.StasisStart(channel=channel):
+                self._is(channel.state)
+            case events.ChannelDestroyed(cause=cause):
+                self.cause = cause if self.cause is None or cause else self.cause
+                self._goes()
+            case events.ChannelHangupRequest(cause=cause):
+                self.cause = cause
+                self._goes()
+            case events.StasisEnd():
+                self._goes()
+            case _:
+                pass
+
+    def _is(self, state: str) -> None:
+        if state in ("Ringing", "Up"):
+            self._rang.set()
+        if state == "Up":
+            self._picked_up.set()
+
+    def _goes(self) -> None:
+        if not self.gone:
+            self.gone = True
+            for waited_for in (self._rang, self._picked_up, self._left, *self._playing.values()):
+                waited_for.set()
+            for look in self._lookers:
+                look()
+
+    def on_gone(self, look: Callable[[], None]) -> None:
+        """Call `look` when this leg goes; at once if it has gone."""
+        self._lookers.append(look)
+        if self.gone:
+            look()
+
+    async def answer(self) -> None:
+        await self._tell(self._ari.channels.answer(self.id))
+
+    async def label(self, call_id: str) -> None:
+        """Name the call on the channel as a reported variable: what an adopting process finds it by."""
+        await self._tell(self._ari.channels.set_variables(self.id, {"KENTONGAN_CALL": call_id}, report_events=True))
+
+    async def play(self, prompts: Iterable[str]) -> None:
+        """Play prompts one after another; returns when the last one ends or could not be played.
+
+        Cancelled, it stops the prompt first: a command to a channel that plays would wait for the prompt's end.
+        """
+        for prompt in prompts:
+            if self.gone:
+                return
+            playback_id = f"{self.id}-p{next(self._playback_ids)}"
+            done = self._playing[playback_id] = asyncio.Event()
+            request = asyncio.ensure_future(
+                self._tell(self._ari.channels.play(self.id, self._sound(prompt), playback_id)))
+            try:
+                await asyncio.shield(request)
+                async with asyncio.timeout(LONGEST_PROMPT):
+                    await done.wait()
+            except TimeoutError:
+                log.warning("channel %s: no end of a prompt was reported within %s s", self.id, LONGEST_PROMPT)
+            except asyncio.CancelledError:
+                await request                           # on its way already: the stop must come after it
+                if not self.gone:
+                    with suppress(Gone):                # it ended by itself
+                        await self._ari.playbacks.stop(playback_id)
+                raise
+            finally:
+                del self._playing[playback_id]
+
+    async def music(self, on: bool) -> None:
+        channels = self._ari.channels
+        await self._tell(channels.start_moh(self.id, MUSIC) if on else channels.stop_moh(self.id))
+
+    async def digit(self) -> str:
+        """The next key that was pressed; they wait in order."""
+        return await self._digits.get()
+
+    async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None:
+        """Ring a phone; this leg's channel id is the one we chose. An unregistered phone is gone at once."""
+        await self._tell(self._ari.channels.originate(
+            endpoint, channel_id=self.id, app_args="offer", caller_id=caller_number or "", timeout=ceil(give_up_after)))
+
+    async def rang(self, within: float) -> bool:
+        """Whether the phone says within so many seconds that it rings (or is answered); False also when it is gone."""
+        return await self._is_set(self._rang, within)
+
+    async def picked_up(self, within: float) -> bool:
+        """Whether the phone is answered within so many seconds; False also when it is gone."""
+        return await self._is_set(self._picked_up, within)
+
+    async def _is_set(self, event: asyncio.Event, within: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await event.wait()
+        return event.is_set() and not self.gone
+
+    async def left(self) -> None:
+        await self._left.wait()
+
+    async def hand_back(self) -> None:
+        """Give the channel back to the dialplan, which goes on with the way out."""
+        await self._tell(self._ari.channels.continue_in_dialplan(self.id, WAY_OUT, "s", 1))
+
+    async def hang_up(self) -> None:
+        if not self.gone:
+            await self._tell(self._ari.channels.hangup(self.id))
+
+    async def _tell(self, request: Awaitable[object]) -> None:
+        """Await a command; "no such channel" means that the party has just hung up."""
+        try:
+            await request
+        except Gone:
+            self._goes()
