@@ -1,0 +1,35 @@
+# One command each. Whatever is missing is installed first (tools/setup), so the first run takes minutes, the next none.
+.PHONY: help setup demo run test check lock
+PYTHON ?= python3
+
+help:            ## these lines
+	@sed -n 's/^\([a-z]*\): .*## /  make \1	/p' $(MAKEFILE_LIST)
+
+setup:           ## install what is missing: Debian packages, .venv, Asterisk, prompts
+	@$(PYTHON) tools/setup
+	@echo "Ready: make demo, make run, make test, make check"
+
+demo:            ## one caller dials 112; the story, what exists afterwards, nothing left running
+	@$(PYTHON) tools/setup
+	@.venv/bin/kentongan demo
+
+run:             ## the service, to stay: trunk on 127.0.0.1:5060/udp, doors on 127.0.0.1:8112, data under var/
+	@$(PYTHON) tools/setup
+	@.venv/bin/kentongan run
+
+test:            ## every test, real Asterisk included
+	@$(PYTHON) tools/setup
+	.venv/bin/python -m pytest
+
+check:           ## linters, types, layers, purity: seconds
+	@$(PYTHON) tools/setup venv
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest -q tests/house
+
+lock:            ## pin the dependencies anew, after a change in pyproject.toml or requirements/dev.in (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  pyproject.toml -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" \
+	  pyproject.toml requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
