@@ -58,23 +58,23 @@ class AriError(Exception):
         return f"ARI {self.method} {self.path}: {self.status or 'no answer'} {self.message}"
 
 
-class Gone(AriError):  # noqa: N818 (what happened, not what went wrong)
+class Gone(AriError):
     """The channel, bridge or playback is not there (any more), or not ours: it has just hung up. Normal."""
 
 
-class AriTimeout(AriError):  # noqa: N818
+class AriTimeout(AriError):
     """No answer within `REQUEST_LIMIT`. Asterisk may still carry the command out."""
 
 
-class AriUnreachable(AriError):  # noqa: N818
+class AriUnreachable(AriError):
     """No connection to Asterisk, or it broke under the command."""
 
 
-class BadCredentials(Exception):  # noqa: N818
+class BadCredentials(Exception):
     """Asterisk does not accept our user and password. Trying again does not help: somebody has to mend it."""
 
 
-class Replaced(Exception):  # noqa: N818
+class Replaced(Exception):
     """Another process has connected under our application's name and gets its events: stop acting at once."""
 
 
@@ -322,7 +322,7 @@ class Ari:
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=POOL + 1, keepalive_timeout=KEEP_ALIVE),   # + the socket
-                auth=aiohttp.BasicAuth(self._user, self._password, "utf-8"),
+                headers={"Authorization": aiohttp.encode_basic_auth(self._user, self._password)},
                 timeout=aiohttp.ClientTimeout(total=REQUEST_LIMIT),
             )
         return self._http
@@ -378,9 +378,10 @@ def _filled(operation: Operation, parameters: Mapping[str, str]) -> str:
 def _message(answer: bytes) -> str:
     """Asterisk's own words about a refusal."""
     try:
-        return str(msgspec.json.decode(answer, type=dict[str, Any]).get("message", ""))[:200]
+        said = msgspec.json.decode(answer, type=dict[str, Any])
     except msgspec.MsgspecError:
         return ""
+    return str(said.get("message") or said.get("error") or "")[:200]
 
 
 class Channels:
