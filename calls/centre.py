@@ -32,8 +32,6 @@ class Rules:
     claim_within: float = 0.8       #: the dialplan waits so long for a claim
     offer_for: float = 15.0         #: an unanswered phone is passed over
     ring_within: float = 2.0        #: a phone that does not even ring is passed over
-    wrap_up_for: float = 30.0
-    widen_after: float = 15.0       #: then any operator, whatever their skills
     tell_place_every: float = 30.0
 
 
@@ -76,6 +74,12 @@ class Centre:
                 if (owner := self._legs.get(events.channel_id(event) or "")) is not None:
                     call, leg = owner
                     call.inbox.put_nowait((leg, event))
+
+    def reconcile(self, alive: set[str]) -> None:
+        """After a gap in the events: whoever is not among Asterisk's channels any more has gone meanwhile."""
+        for channel_id, (call, leg) in list(self._legs.items()):
+            if channel_id not in alive:
+                call.inbox.put_nowait((leg, events.StasisEnd(channel=events.Channel(channel_id))))
 
     def _is_fresh(self, event: events.CallBroadcast) -> bool:
         """After a freeze of ours old events come all at once; their callers have gone the way out."""

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from calls.journal import Note as JournalNote
-from calls.stages import Stage, outcome
+from calls.stages import Outcome, Stage, outcome
 from db.models import Call, Note
 from recordings import store as recordings
 from tickets import store as tickets
@@ -68,6 +68,15 @@ def _ended(connection: Connection, node: str, call_id: str, note: JournalNote) -
     recordings.ended(connection, call_id, ends_at=note.at)
 
 
+def _way_out(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
+    """A call that the dialplan carried to its end: handed back by us, or never claimed (then this is all we know)."""
+    if connection.scalar(select(Call.id).where(Call.id == call_id)) is None:
+        _arrived(connection, node, call_id, note)
+    _set(connection, call_id, stage=Stage.ENDED, ended_at=note.at, outcome=Outcome.HANDED_BACK,
+         operator=note.facts["operator"])
+    recordings.ended(connection, call_id, ends_at=note.at)
+
+
 _DRAW: dict[str, Callable[[Connection, str, str, JournalNote], None]] = {
     Stage.ARRIVED: _arrived,
     Stage.MENU: _stage("answered_at"),
@@ -77,6 +86,7 @@ _DRAW: dict[str, Callable[[Connection, str, str, JournalNote], None]] = {
     Stage.TALKING: _stage("talking_at", first=True),
     Stage.HANDED_BACK: _stage(),
     Stage.ENDED: _ended,
+    "way out": _way_out,
 }
 
 

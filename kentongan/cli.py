@@ -1,0 +1,204 @@
+"""The porch: the command line. Every error is told in words: what, where, what to do."""
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kentongan import settings as porch
+from kentongan.guard import NO_USE, watch
+from kentongan.settings import Settings, SettingsError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Kentongan answers 112.", rich_markup_mode=None)
+db_app = typer.Typer(no_args_is_help=True, help="The database.")
+prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
+asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
+for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app)):
+    app.add_typer(sub, name=name)
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def main() -> None:
+    """The command `kentongan`."""
+    try:
+        app()
+    except Exception as fault:      # noqa: BLE001 - the last door: a person reads it
+        if not isinstance(fault, _told()):
+            raise
+        _fail(str(fault))
+
+
+def _told() -> tuple[type[Exception], ...]:
+    """Faults whose text tells a person what to do; all others keep their traceback."""
+    from ivr.sound import SoundError
+    from kentongan.main import AlreadyRunningError
+    from telephony.asterisk import AsteriskError
+    from telephony.fetch import NoAsteriskError
+    return SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError
+
+
+def _fail(text: str, status: int = 1) -> None:
+    print(text, file=sys.stderr)
+    raise SystemExit(status)
+
+
+@app.command()
+def run() -> None:
+    """Start the service to stay: the guard, and the service that it watches. Ctrl-C stops both; Asterisk stays."""
+    porch.load()
+    raise SystemExit(watch([sys.executable, "-m", "kentongan.cli", "service"]))
+
+
+@app.command(hidden=True)
+def service() -> None:
+    """The service itself, without its guard."""
+    from kentongan.main import AlreadyRunningError, serve
+    from telephony.asterisk import AsteriskError
+    _log_to_stderr()
+    try:
+        _in_loop(lambda settings: serve(settings, lambda line: print(line, flush=True)))
+    except (SettingsError, AsteriskError, AlreadyRunningError, OSError) as fault:
+        _fail(str(fault), NO_USE)
+
+
+@app.command()
+def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False) -> None:
+    """One caller dials 112; the whole story is told, with its proof."""
+    from kentongan.demo import tell
+    raise SystemExit(asyncio.run(tell(porch.load(), keep)))
+
+
+@app.command()
+def check() -> None:
+    """The self-check: every trap of this host, and its mend."""
+    from kentongan.selfcheck import findings
+    found = findings(porch.load())
+    for finding in found:
+        print(finding)
+    raise SystemExit(any(finding.bad for finding in found))
+
+
+@app.command()
+def phones(json_: Json = False) -> None:
+    """Each operator's SIP user, password and registrar."""
+    from kentongan.phones import phones as rows
+    settings = porch.load()
+    found = rows(settings)
+    if json_:
+        print(json.dumps(found, indent=2))
+        return
+    _table(found)
+
+
+@db_app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    from db.engine import migrate as bring
+    settings = porch.load()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    bring(settings.database_url)
+    print("the database has this version's tables")
+
+
+@db_app.command()
+def status() -> None:
+    """Whether the database has this version's tables."""
+    from db.engine import is_current
+    current = is_current(porch.load().database_url)
+    print("up to date" if current else "not up to date: kentongan db migrate")
+    raise SystemExit(not current)
+
+
+@prompts_app.command("build")
+def build_prompts() -> None:
+    """Build the prompts that are missing or have changed."""
+    from ivr.build import build
+    folder = porch.load().data / "prompts"
+    built = build(folder, progress=lambda name: print(f"  {name}", flush=True))
+    fresh = sum(one.fresh for one in built)
+    print(f"{len(built)} prompts in {folder}, {fresh} of them built now, {sum(one.recorded for one in built)} recorded by a human")
+
+
+@asterisk_app.command()
+def fetch() -> None:
+    """Fetch an Asterisk that is new enough, unless one is here."""
+    from telephony.fetch import fetch as bring
+    from telephony.fetch import find
+    settings = porch.load()
+    found = find(settings.asterisk_root) or bring(settings.asterisk_root, lambda line: print(f"  {line}", flush=True))
+    print(f"Asterisk {found.version} ({found.origin})")
+
+
+@asterisk_app.command()
+def start() -> None:
+    """Start our own Asterisk; it stays."""
+    asterisk = _asterisk()
+    print("started" if asterisk.start() else "it runs already", f"(pid {asterisk.pid})")
+
+
+@asterisk_app.command()
+def stop() -> None:
+    """Stop our own Asterisk, and every call with it."""
+    print("stopped" if _asterisk().stop() else "it did not run")
+
+
+@asterisk_app.command()
+def ask(command: str) -> None:
+    """What Asterisk's console answers to COMMAND."""
+    print(_asterisk().ask(command), end="")
+
+
+@asterisk_app.command()
+def render(into: Path) -> None:
+    """Write the configuration files for an Asterisk of your own into INTO/kentongan."""
+    from telephony.asterisk import render as write
+    write(_plan(porch.load()), into)
+    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf and musiconhold.conf from your own.")
+
+
+def _plan(settings: Settings) -> Any:
+    from kentongan.phones import operator_names
+    return porch.plan(settings, porch.secrets_of(settings, operator_names(settings)))
+
+
+def _asterisk() -> Any:
+    from kentongan.main import asterisk_of
+    from kentongan.phones import operator_names
+    settings = porch.load()
+    return asterisk_of(settings, porch.secrets_of(settings, operator_names(settings)))
+
+
+def _in_loop(work: Callable[[Settings], Any]) -> None:
+    import uvloop
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(porch.load()))
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    table = Table(*rows[0], box=None)
+    for row in rows:
+        table.add_row(*(", ".join(cell) if isinstance(cell, list) else str(cell) for cell in row.values()))
+    Console(soft_wrap=True).print(table)
+
+
+def _log_to_stderr() -> None:
+    """One line per event, static messages and ids; JSON when nobody watches."""
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    handler = logging.StreamHandler()
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(
+        processor=renderer,
+        foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name,
+                           structlog.processors.TimeStamper(fmt="iso"), structlog.processors.format_exc_info]))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+if __name__ == "__main__":
+    main()

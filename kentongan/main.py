@@ -1,0 +1,215 @@
+"""The porch: wires the rooms together and runs them: one process, one event loop.
+
+`Service` is the whole house on one Asterisk; the command line, the demo and the story tests all start this one.
+"""
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from calls import way_out
+from calls.bulletin import Bulletin
+from calls.centre import Centre, Rules
+from calls.journal import Journal
+from calls.life import live
+from calls.store import JournalStore
+from db.engine import async_engine, migrate, sync_engine
+from ivr import build
+from ivr.menu_file import SEED, MenuFile
+from kentongan.guard import HEARTBEAT_FD
+from kentongan.settings import Secrets, Settings, plan, secrets_of
+from recordings.archivist import Archivist
+from routing import roster
+from routing import store as routing_store
+from routing.acd import Acd
+from routing.desk import Desk
+from routing.operators import OUT
+from routing.seed import seed
+from telephony.agi import Agi
+from telephony.ami import Ami
+from telephony.ari import Ari
+from telephony.asterisk import Asterisk, AsteriskError
+from telephony.exchange import AriExchange
+from telephony.fetch import find
+from tickets import link
+from tickets.outbox import Outbox
+from web import server
+from web.app import make_app
+
+log = logging.getLogger(__name__)
+
+#: Seconds between looks at the roster and at the list of phones that the way out rings.
+ROSTER_EVERY = 5.0
+#: A loop that lags more than this many seconds is worth a warning.
+LAG_ALARM = 0.05
+
+
+class AlreadyRunningError(Exception):
+    """Another service has this data folder."""
+
+
+@asynccontextmanager
+async def alone(settings: Settings) -> AsyncIterator[None]:
+    """Hold the data folder for the body: two services on one journal would number their notes twice."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with (settings.data / "service.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(
+                f"A service is running on {settings.data} already. For a second one set KENTONGAN_DATA and the ports."
+            ) from None
+        yield
+
+
+class Service:
+    """The house, wired. `running()` opens and closes it; the attributes are its rooms."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepares what stays on disk (blocking): database, seed, secrets. Nothing runs yet."""
+        self.settings = settings
+        settings.data.mkdir(parents=True, exist_ok=True)
+        migrate(settings.database_url)
+        self._engine = sync_engine(settings.database_url)
+        with self._engine.begin() as connection:
+            seed(connection)
+            operators = routing_store.operators(connection)
+            self._shifts, self._duties = routing_store.shifts(connection), routing_store.duties(connection)
+        self.secrets: Secrets = secrets_of(settings, [operator.name for operator in operators])
+        self._async_engine = async_engine(settings.database_url)
+        self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self._async_engine, expire_on_commit=False)
+        self.prompts = settings.data / "prompts"
+        self.journal = Journal(settings.data / "journal" / f"{settings.node}.jsonl",
+                               JournalStore(self._engine, settings.node))
+        self.acd = Acd(
+            [Desk(operator.name, frozenset(operator.skills)) for operator in operators],
+            wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed)
+        self._desk_states = dict.fromkeys(self.acd.desks, OUT)
+        self.menu = MenuFile(settings.data / "menu.toml", SEED, partial(build.durations, self.prompts))
+        self.ari = Ari(f"http://127.0.0.1:{settings.ari_port}/ari", "kentongan", self.secrets.ari, settings.node,
+                       lambda event: self.centre.hears(event), self._asterisk_up, self._asterisk_down)
+        self.centre = Centre(
+            AriExchange(self.ari, self.prompts / settings.language), self.acd, self.menu.current, self.journal,
+            Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every), live)
+        self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
+                       on_device=self._device_changed, on_contact=lambda aor, status: None,
+                       on_up=lambda: self.bulletin.up())
+        self.bulletin = Bulletin(self.ami, self.acd)
+        self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
+        self.lag = 0.0              #: seconds, worst since somebody asked
+        self._wake_archivist, self.wake_outbox = asyncio.Event(), asyncio.Event()
+        self._ready = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Service"]:
+        """Run everything for the body. Whatever cannot go on by itself ends the body with its reason."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._async_engine.dispose)
+            stack.callback(self._engine.dispose)
+            self.journal.listen(self.bulletin.hears)
+            self.journal.on_commit(self._wake_archivist.set)
+            self.journal.open()
+            stack.push_async_callback(self.journal.close)
+            await stack.enter_async_context(self.ari)
+            http = await stack.enter_async_context(aiohttp.ClientSession())
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(work) for work in (
+                    self.ari.run(), self.ami.run(), self.agi.run(), self.bulletin.run(), self._follow_roster(), self._watch_lag(),
+                    Archivist(self.sessions, self.settings.data / "spool", self.settings.data / "recordings",
+                              self._wake_archivist).run(),
+                    Outbox(self.sessions, http, self._link, self.wake_outbox).run(),
+                    server.serve(make_app(self), self.settings.host, self.settings.http_port, self._ready.set),
+                )]
+                try:
+                    await self._ready.wait()
+                    yield self
+                finally:
+                    await self.centre.stops()
+                    for task in running:
+                        task.cancel()
+
+    def _link(self, forwarding_id: int) -> str:
+        return f"{self.settings.public_url}/a/{link.token(self.secrets.links.encode(), forwarding_id)}"
+
+    # --- Asterisk
+
+    async def _asterisk_up(self) -> None:
+        self.centre.reconcile({channel.id for channel in await self.ari.channels.list()})
+
+    def _asterisk_down(self) -> None:
+        log.warning("no events from Asterisk: new calls go the way out until they are back")
+
+    def _device_changed(self, device: str, state: str) -> None:
+        if device.startswith("PJSIP/"):
+            self.acd.device(device.removeprefix("PJSIP/"), state)
+
+    # --- desks
+
+    def _desk_changed(self, desk: Desk) -> None:
+        before, self._desk_states[desk.name] = self._desk_states[desk.name], desk.state
+        if before is not desk.state:
+            self.journal.note("desk", None, operator=desk.name, state=desk.state, before=before, why=desk.paused_for)
+
+    async def _follow_roster(self) -> None:
+        while True:
+            self.acd.on_shift(roster.who_is_on(
+                self._duties, self._shifts, datetime.now(UTC), ZoneInfo(self.settings.timezone)))
+            await asyncio.sleep(ROSTER_EVERY)
+
+    # --- watching ourselves
+
+    async def _watch_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + 0.25
+            await asyncio.sleep(0.25)
+            lag = loop.time() - due
+            self.lag = max(self.lag, lag)
+            if lag > LAG_ALARM:
+                log.warning("the event loop lagged %.0f ms", lag * 1000)
+
+
+def asterisk_of(settings: Settings, secrets: Secrets) -> Asterisk:
+    """Our own Asterisk for this data folder. Raises AsteriskError if none is there."""
+    if (found := find(settings.asterisk_root)) is None:
+        raise AsteriskError("No Asterisk of version 22.10.1 or newer is here. Fetch one: kentongan asterisk fetch")
+    return Asterisk(plan(settings, secrets), found)
+
+
+async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
+    """Run the service until SIGTERM or SIGINT, with Asterisk started if it does not run."""
+    async with alone(settings):
+        stopping = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+        heart = asyncio.create_task(_beat())
+        service = await asyncio.to_thread(Service, settings)
+        asterisk = asterisk_of(settings, service.secrets)
+        await asyncio.to_thread(build.build, service.prompts)
+        if await asyncio.to_thread(asterisk.start):
+            say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")
+        async with service.running():
+            say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, data in {settings.data}")
+            await stopping.wait()
+            say("stopping: waiting callers go the way out, conversations stay")
+        heart.cancel()
+
+
+async def _beat() -> None:
+    """Tell the guard once a second that the loop turns."""
+    if (fd := os.environ.get(HEARTBEAT_FD)) is None:
+        return
+    while True:
+        with suppress(OSError):
+            os.write(int(fd), b".")
+        await asyncio.sleep(1)
