@@ -23,9 +23,9 @@ test:            ## every test, real Asterisk included
 
 check:           ## linters, types, layers, purity: seconds
 	@$(PYTHON) tools/setup venv
-	.venv/bin/ruff check .
+	.venv/bin/ruff check --output-format concise .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m pytest -q tests/house
 
 lock:            ## pin the dependencies anew, after a change in pyproject.toml or requirements/dev.in (needs uv)

@@ -1,4 +1,4 @@
-"""House rules that linters cannot see: deciding files are pure, SQL stays in its room, rooms say what they are.
+"""House rules that linters cannot see: deciding files are pure, SQL has its room, rooms say what they are.
 
 Who may import whom is import-linter's business (pyproject.toml). This file reads the source as a tree:
 nothing runs, and it takes a moment.
