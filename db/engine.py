@@ -94,9 +94,12 @@ def _with_driver(url: str, *, asynchronous: bool) -> URL:
 
 
 def _options(url: URL) -> dict[str, Any]:
+    silent: dict[str, Any] = {
+        "hide_parameters": True
+    }  # what callers said must not reach a log in the text of an error
     if url.get_backend_name() == "sqlite":
-        return {}
-    return {"pool_pre_ping": True, "connect_args": _POSTGRES_PATIENCE}
+        return silent
+    return silent | {"pool_pre_ping": True, "connect_args": _POSTGRES_PATIENCE}
 
 
 def _keep_house(engine: Engine) -> None:

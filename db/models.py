@@ -9,7 +9,7 @@ it, so `call_id` is nowhere a foreign key.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Index, MetaData, Text, TypeDecorator
 from sqlalchemy import UniqueConstraint as Unique
@@ -49,7 +49,7 @@ class Base(DeclarativeBase):
             "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
         float: Float(53),
         datetime: UtcDateTime(),
@@ -71,7 +71,7 @@ class Call(Base):
     caller_number: Mapped[str | None] = mapped_column(index=True)
     #: a word of calls/stages.py
     stage: Mapped[str] = mapped_column(index=True)
-    #: answered, abandoned, handed_back, cut ...: computed from the journal
+    #: answered, abandoned, handed back ...: computed from the journal
     outcome: Mapped[str | None]
     #: the skill the call needs: fire, medical, police, disaster, social, information, any
     topic: Mapped[str] = mapped_column(default="any")
@@ -90,7 +90,7 @@ class Call(Base):
     ended_at: Mapped[datetime | None]
     #: who answered, e.g. "op01"
     operator: Mapped[str | None]
-    #: the operator's verdict: real, advice_only, information, prank, ghost, not_our_matter, test
+    #: the operator's verdict, a word of calls/dispositions
     disposition: Mapped[str | None]
     disposed_at: Mapped[datetime | None]
     #: who gave the disposition, e.g. "op01"

@@ -132,7 +132,8 @@ def postgres_server() -> Iterator[str]:
     reader = threading.Thread(target=_listen, args=(server.stderr, said, ready))
     reader.start()
     try:
-        assert ready.wait(60) and server.poll() is None, "".join(said)
+        assert ready.wait(60), "".join(said)
+        assert server.poll() is None, "".join(said)
         yield f"postgresql://tests@127.0.0.1:{port}"
     finally:
         server.send_signal(signal.SIGQUIT)  # at once; nothing here is worth keeping

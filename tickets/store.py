@@ -1,0 +1,268 @@
+"""tickets: all SQL of this room. Functions take a session (or connection) and leave commit to its owner."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import Agency, CallTicket, Forwarding, OutboxMessage, Ticket, TicketNumber, TicketStep
+from tickets.lifecycle import DRAFT
+from tickets.verification import OPEN
+
+Found = TypeVar("Found")
+
+
+class Unknown(LookupError):
+    """There is no such ticket, agency, forwarding or link."""
+
+
+# drafts: written by the journal's writer, in its transaction
+
+
+def open_draft(
+    connection: Connection, call_id: str, topic: str, reporter_number: str | None, at: datetime
+) -> int:
+    """The id of the call's ticket, a new draft if it has none yet. Again is harmless.
+
+    The ticket's number takes its month from `at`, in the zone of `at`. Until the transaction ends, others who
+    want a number wait: numbers run on without doubles, and a draft that is rolled back leaves no hole.
+    """
+    found = _ticket_of(connection, call_id)
+    if found is not None:
+        return found
+    number = _next_number(connection, at)
+    found = _ticket_of(connection, call_id)  # another writer's, who had the number's row before us
+    if found is not None:
+        return found
+    ticket_id = connection.execute(
+        insert(Ticket)
+        .values(
+            number=number,
+            lifecycle=DRAFT,
+            verification=OPEN,
+            topic=topic,
+            reporter_number=reporter_number,
+            created_at=at,
+            updated_at=at,
+            version=1,
+        )
+        .returning(Ticket.id)
+    ).scalar_one()
+    connection.execute(insert(CallTicket).values(call_id=call_id, ticket_id=ticket_id))
+    connection.execute(
+        insert(TicketStep).values(
+            ticket_id=ticket_id, at=at, who="kentongan", what="lifecycle", after=DRAFT, why=f"call {call_id}"
+        )
+    )
+    return ticket_id
+
+
+def choose_topic(connection: Connection, call_id: str, topic: str, at: datetime) -> None:
+    """What the caller chose in the menu, for a draft that has no topic yet. Never overrules a person."""
+    linked = select(CallTicket.ticket_id).where(CallTicket.call_id == call_id)
+    changed = connection.scalars(
+        update(Ticket)
+        .where(
+            Ticket.id.in_(linked), Ticket.lifecycle == DRAFT, Ticket.topic == "any", literal(topic) != "any"
+        )
+        .values(topic=topic, updated_at=at, version=Ticket.version + 1)
+        .returning(Ticket.id)
+    ).all()
+    for ticket_id in changed:
+        connection.execute(
+            insert(TicketStep).values(
+                ticket_id=ticket_id, at=at, who="kentongan", what="topic", before="any", after=topic
+            )
+        )
+
+
+def _ticket_of(connection: Connection, call_id: str) -> int | None:
+    """The call's first ticket."""
+    return connection.scalar(
+        select(CallTicket.ticket_id)
+        .where(CallTicket.call_id == call_id)
+        .order_by(CallTicket.ticket_id)
+        .limit(1)
+    )
+
+
+def _next_number(connection: Connection, at: datetime) -> str:
+    month = f"{at:%y%m}"
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    last = connection.execute(
+        dialect.insert(TicketNumber)
+        .values(month=month, last=1)
+        .on_conflict_do_update(index_elements=["month"], set_={"last": TicketNumber.last + 1})
+        .returning(TicketNumber.last)
+    ).scalar_one()
+    return f"{month}-{last:04}"
+
+
+# reading
+
+
+async def ticket(session: AsyncSession, ticket_id: int) -> Ticket:
+    """Raises Unknown."""
+    return _found(await session.get(Ticket, ticket_id), "ticket", ticket_id)
+
+
+async def ticket_numbered(session: AsyncSession, number: str) -> Ticket:
+    """By the number that is read aloud, e.g. "2611-0042". Raises Unknown."""
+    return _found(await session.scalar(select(Ticket).where(Ticket.number == number)), "ticket", number)
+
+
+async def tickets_of(session: AsyncSession, call_id: str) -> Sequence[Ticket]:
+    """The call's tickets, the draft that it opened first."""
+    linked = select(Ticket).join(CallTicket).where(CallTicket.call_id == call_id).order_by(Ticket.id)
+    return (await session.scalars(linked)).all()
+
+
+async def calls_of(session: AsyncSession, ticket_id: int) -> Sequence[str]:
+    """Ids of the calls that belong to the ticket."""
+    linked = select(CallTicket.call_id).where(CallTicket.ticket_id == ticket_id).order_by(CallTicket.call_id)
+    return (await session.scalars(linked)).all()
+
+
+async def newest(session: AsyncSession, limit: int) -> Sequence[Ticket]:
+    """The newest tickets first."""
+    return (await session.scalars(select(Ticket).order_by(Ticket.id.desc()).limit(limit))).all()
+
+
+async def history(session: AsyncSession, ticket_id: int) -> Sequence[TicketStep]:
+    """All steps of a ticket in the order they were taken."""
+    taken = select(TicketStep).where(TicketStep.ticket_id == ticket_id).order_by(TicketStep.id)
+    return (await session.scalars(taken)).all()
+
+
+async def forwardings_of(session: AsyncSession, ticket_id: int) -> Sequence[tuple[Forwarding, Agency]]:
+    """Whom the ticket was forwarded to, in that order."""
+    rows = await session.execute(
+        select(Forwarding, Agency)
+        .join(Agency)
+        .where(Forwarding.ticket_id == ticket_id)
+        .order_by(Forwarding.id)
+    )
+    return [(forwarding, agency) for forwarding, agency in rows]
+
+
+async def forwarding(session: AsyncSession, forwarding_id: int) -> tuple[Forwarding, Agency]:
+    """One forwarding and its agency, as they stand now. Raises Unknown."""
+    row = (
+        await session.execute(
+            select(Forwarding, Agency)
+            .join(Agency)
+            .where(Forwarding.id == forwarding_id)
+            .execution_options(populate_existing=True)
+        )
+    ).one_or_none()
+    found = _found(row, "forwarding", forwarding_id)
+    return found[0], found[1]
+
+
+async def agencies(session: AsyncSession) -> Sequence[Agency]:
+    """The active ones, by their code."""
+    return (await session.scalars(select(Agency).where(Agency.active).order_by(Agency.code))).all()
+
+
+async def agency(session: AsyncSession, code: str) -> Agency:
+    """An active agency. Raises Unknown."""
+    return _found(
+        await session.scalar(select(Agency).where(Agency.code == code, Agency.active)), "agency", code
+    )
+
+
+async def undelivered(session: AsyncSession) -> Sequence[tuple[OutboxMessage, Forwarding, Agency]]:
+    """What agencies do not know yet: set aside, tried again, or without an address. The oldest first."""
+    rows = await session.execute(
+        select(OutboxMessage, Forwarding, Agency)
+        .join(Forwarding, OutboxMessage.forwarding_id == Forwarding.id)
+        .join(Agency)
+        .where(OutboxMessage.state != "sent", Forwarding.state == "queued")
+        .order_by(OutboxMessage.id)
+    )
+    return [(message, forwarding, agency) for message, forwarding, agency in rows]
+
+
+# changing: in a transaction that holds the ticket, so that changes of one ticket take turns
+
+
+async def for_change(session: AsyncSession, ticket_id: int) -> Ticket:
+    """The ticket as it stands now; others who want to change it wait for our transaction. Raises Unknown."""
+    held = select(Ticket).where(Ticket.id == ticket_id).with_for_update()
+    return _found(await session.scalar(held.execution_options(populate_existing=True)), "ticket", ticket_id)
+
+
+async def message_of(session: AsyncSession, forwarding_id: int) -> OutboxMessage:
+    """The forwarding's latest message. Raises Unknown."""
+    latest = (
+        select(OutboxMessage)
+        .where(OutboxMessage.forwarding_id == forwarding_id)
+        .order_by(OutboxMessage.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    return _found(await session.scalar(latest), "message of forwarding", forwarding_id)
+
+
+async def message(session: AsyncSession, message_id: int) -> OutboxMessage:
+    """As it stands now. Raises Unknown."""
+    return _found(await session.get(OutboxMessage, message_id, populate_existing=True), "message", message_id)
+
+
+# the outbox: a message is claimed by moving `due_at` behind the end of the claim
+
+
+async def agencies_due(session: AsyncSession, now: datetime) -> Sequence[int]:
+    """Ids of the agencies that have an address, a secret and a message that is due."""
+    due = _sendable(select(Forwarding.agency_id)).where(OutboxMessage.due_at <= now).distinct()
+    return (await session.scalars(due.order_by(Forwarding.agency_id))).all()
+
+
+async def next_due(session: AsyncSession, now: datetime) -> datetime | None:
+    """When the next message that is not due yet will be."""
+    later = _sendable(select(OutboxMessage.due_at)).where(OutboxMessage.due_at > now)
+    found: datetime | None = await session.scalar(later.order_by(OutboxMessage.due_at).limit(1))
+    return found
+
+
+async def claim(
+    session: AsyncSession, agency_id: int, now: datetime, until: datetime
+) -> tuple[OutboxMessage, Forwarding, Agency] | None:
+    """The agency's message that has been due longest, ours until `until`; None if none is left.
+
+    On PostgreSQL a row that another instance is just claiming is passed over; on SQLite there is one writer.
+    """
+    row = (
+        await session.execute(
+            _sendable(select(OutboxMessage, Forwarding, Agency))
+            .where(Forwarding.agency_id == agency_id, OutboxMessage.due_at <= now)
+            .order_by(OutboxMessage.due_at, OutboxMessage.id)
+            .limit(1)
+            .with_for_update(of=OutboxMessage, skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    message, forwarding, agency = row
+    message.due_at = until
+    message.attempts += 1
+    return message, forwarding, agency
+
+
+def _sendable(query: Any) -> Any:
+    return (
+        query.select_from(OutboxMessage)
+        .join(Forwarding, OutboxMessage.forwarding_id == Forwarding.id)
+        .join(Agency, Forwarding.agency_id == Agency.id)
+        .where(OutboxMessage.state == "waiting", Agency.url.is_not(None), Agency.secret.is_not(None))
+    )
+
+
+def _found(row: Found | None, kind: str, name: object) -> Found:
+    if row is None:
+        raise Unknown(f"there is no {kind} {name}")
+    return row
