@@ -33,7 +33,10 @@ IMPURE = {
 #: Attributes that read a clock whatever the object is called.
 CLOCKS = {"now", "utcnow", "today"}
 #: Of SQLAlchemy, what files outside the database's rooms may name: handles they pass on, errors they survive.
-HANDLES = {"AsyncEngine", "AsyncConnection", "AsyncSession", "Engine", "Connection", "SQLAlchemyError"}
+HANDLES = {
+    "AsyncConnection", "AsyncEngine", "AsyncSession", "Connection", "Engine", "SQLAlchemyError", "Session",
+    "async_sessionmaker", "sessionmaker",
+}  # fmt: skip
 
 
 def sources() -> list[Path]:

@@ -1,4 +1,4 @@
-"""What is installed is what was meant: everything pinned by hash, nothing that names a host, no room left behind."""
+"""What is installed is what was meant: all pinned by hash, no host named, no room left behind."""
 
 import re
 import tomllib
