@@ -1,6 +1,6 @@
 """calls: a live call: who is in it, where it stands, and the one inbox through which it hears of the world."""
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +33,7 @@ class Call:
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs
     inbox: asyncio.Queue[tuple[Leg, Event]] = field(default_factory=asyncio.Queue)
+    _look: Callable[[], None] = field(default=lambda: None, init=False)
 
     def enter(self, to: Stage, **facts: object) -> None:
         """Take a step of the table and note it; an illegal one raises and changes nothing."""
@@ -55,9 +56,10 @@ class Call:
         The end is a timeout set to *now*, so that cancelling stays the library's business.
         """
         loop = asyncio.get_running_loop()
+        scope = asyncio.timeout(None)
         hearing = asyncio.create_task(self._hear(), name=f"inbox {self.id}")
         try:
-            async with asyncio.timeout(None) as scope:
+            async with scope:
                 def look() -> None:
                     if self.is_over() and not scope.expired():
                         scope.reschedule(loop.time())

@@ -125,7 +125,7 @@ class Centre:
 
     # --- what a call asks for
 
-    def comforted(self, call: Call) -> AbstractAsyncContextManager[None]:
+    def comforted(self, call: Call) -> AbstractAsyncContextManager[None, None]:
         """Music and the place in the queue, while the body waits."""
         welcome = "reoffered" if call.others else "queued"
         return comforted(call.caller, welcome, lambda: self.acd.place(call.id), self.rules.tell_place_every)

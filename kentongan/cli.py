@@ -89,9 +89,9 @@ def check() -> None:
 @app.command()
 def phones(json_: Json = False) -> None:
     """Each operator's SIP user, password and registrar."""
-    from kentongan.phones import phones as rows
+    from kentongan import ground
     settings = porch.load()
-    found = rows(settings)
+    found = ground.phones(settings, asyncio.run(ground.lay(settings)))
     if json_:
         print(json.dumps(found, indent=2))
         return
@@ -165,15 +165,15 @@ def render(into: Path) -> None:
 
 
 def _plan(settings: Settings) -> Any:
-    from kentongan.phones import operator_names
-    return porch.plan(settings, porch.secrets_of(settings, operator_names(settings)))
+    from kentongan.ground import lay
+    return porch.plan(settings, asyncio.run(lay(settings)).secrets)
 
 
 def _asterisk() -> Any:
     from kentongan.main import asterisk_of
-    from kentongan.phones import operator_names
+    from kentongan.ground import lay
     settings = porch.load()
-    return asterisk_of(settings, porch.secrets_of(settings, operator_names(settings)))
+    return asterisk_of(settings, asyncio.run(lay(settings)).secrets)
 
 
 def _in_loop(work: Callable[[Settings], Any]) -> None:

@@ -7,14 +7,14 @@ import fcntl
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from calls import way_out
@@ -23,18 +23,18 @@ from calls.centre import Centre, Rules
 from calls.journal import Journal
 from calls.life import live
 from calls.store import JournalStore
-from db.engine import async_engine, migrate, sync_engine
+from db.engine import async_engine, sync_engine
 from ivr import build
 from ivr.menu_file import SEED, MenuFile
 from kentongan.guard import HEARTBEAT_FD
-from kentongan.settings import Secrets, Settings, plan, secrets_of
+from kentongan.ground import Ground, lay
+from kentongan.settings import Secrets, Settings, plan
 from recordings.archivist import Archivist
 from routing import roster
 from routing import store as routing_store
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT
-from routing.seed import seed
 from telephony.agi import Agi
 from telephony.ami import Ami
 from telephony.ari import Ari
@@ -75,31 +75,23 @@ async def alone(settings: Settings) -> AsyncIterator[None]:
 class Service:
     """The house, wired. `running()` opens and closes it; the attributes are its rooms."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Prepares what stays on disk (blocking): database, seed, secrets. Nothing runs yet."""
-        self.settings = settings
-        settings.data.mkdir(parents=True, exist_ok=True)
-        migrate(settings.database_url)
-        self._engine = sync_engine(settings.database_url)
-        with self._engine.begin() as connection:
-            seed(connection)
-            operators = routing_store.operators(connection)
-            self._shifts, self._duties = routing_store.shifts(connection), routing_store.duties(connection)
-        self.secrets: Secrets = secrets_of(settings, [operator.name for operator in operators])
-        self._async_engine = async_engine(settings.database_url)
+    def __init__(self, settings: Settings, ground: Ground) -> None:
+        """Nothing runs yet."""
+        self.settings, self.secrets = settings, ground.secrets
+        self._engine, self._async_engine = sync_engine(settings.database_url), async_engine(settings.database_url)
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self._async_engine, expire_on_commit=False)
         self.prompts = settings.data / "prompts"
         self.journal = Journal(settings.data / "journal" / f"{settings.node}.jsonl",
                                JournalStore(self._engine, settings.node))
         self.acd = Acd(
-            [Desk(operator.name, frozenset(operator.skills)) for operator in operators],
+            [Desk(operator.name, frozenset(operator.skills)) for operator in ground.operators],
             wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed)
         self._desk_states = dict.fromkeys(self.acd.desks, OUT)
         self.menu = MenuFile(settings.data / "menu.toml", SEED, partial(build.durations, self.prompts))
         self.ari = Ari(f"http://127.0.0.1:{settings.ari_port}/ari", "kentongan", self.secrets.ari, settings.node,
                        lambda event: self.centre.hears(event), self._asterisk_up, self._asterisk_down)
         self.centre = Centre(
-            AriExchange(self.ari, self.prompts / settings.language), self.acd, self.menu.current, self.journal,
+            AriExchange(self.ari, self._sound), self.acd, self.menu.current, self.journal,
             Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every), live)
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_contact=lambda aor, status: None,
@@ -138,6 +130,10 @@ class Service:
                     for task in running:
                         task.cancel()
 
+    def _sound(self, prompt: str) -> str:
+        """In the menu's language."""
+        return f"sound:{self.prompts / self.menu.current().language / prompt}"
+
     def _link(self, forwarding_id: int) -> str:
         return f"{self.settings.public_url}/a/{link.token(self.secrets.links.encode(), forwarding_id)}"
 
@@ -162,8 +158,10 @@ class Service:
 
     async def _follow_roster(self) -> None:
         while True:
-            self.acd.on_shift(roster.who_is_on(
-                self._duties, self._shifts, datetime.now(UTC), ZoneInfo(self.settings.timezone)))
+            with suppress(SQLAlchemyError):         # the database is away: whoever is on shift stays
+                async with self.sessions() as session:
+                    duties, shifts = await routing_store.duties(session), await routing_store.shifts(session)
+                self.acd.on_shift(roster.who_is_on(duties, shifts, datetime.now(UTC), ZoneInfo(self.settings.timezone)))
             await asyncio.sleep(ROSTER_EVERY)
 
     # --- watching ourselves
@@ -193,7 +191,7 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         heart = asyncio.create_task(_beat())
-        service = await asyncio.to_thread(Service, settings)
+        service = Service(settings, await lay(settings))
         asterisk = asterisk_of(settings, service.secrets)
         await asyncio.to_thread(build.build, service.prompts)
         if await asyncio.to_thread(asterisk.start):

@@ -18,7 +18,8 @@ from telephony.fetch import Found
 CONF = Path(__file__).parents[1] / "asterisk-conf"
 READY_WITHIN = 30.0     #: seconds
 GONE_WITHIN = 10.0      #: seconds; then it is killed
-_SOCKET_PATH_LIMIT = 107
+#: A Unix socket has no room for a longer path.
+SOCKET_PATH_LIMIT = 107
 
 
 class AsteriskError(Exception):
@@ -153,7 +154,10 @@ def _own_files(plan: Plan, found: Found) -> dict[str, str]:
             deny=0.0.0.0/0.0.0.0
             permit=127.0.0.1/255.255.255.255
             read=call,system
-            write=system,agent,reporting,call,command
+            write=call,system,agent
+            eventfilter(action(include),name(FullyBooted)) =
+            eventfilter(action(include),name(ContactStatus)) =
+            eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/
             """),
         "rtp.conf": _generated(f"""
             [general]
@@ -202,7 +206,7 @@ class Asterisk:
         """
         if self.pid is not None:
             return False
-        if len(str(self.home / "run/asterisk.ctl")) > _SOCKET_PATH_LIMIT:
+        if len(str(self.home / "run/asterisk.ctl")) > SOCKET_PATH_LIMIT:
             raise AsteriskError(
                 f"{self.home}/run/asterisk.ctl is too long for a socket (107 characters): choose a shorter KENTONGAN_DATA")
         for folder in ("etc", "lib/keys", "log", "run", "spool"):

@@ -1,16 +1,16 @@
 """telephony: Asterisk as the centre of calls sees it: claim, legs, bridges. Thin on purpose."""
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from telephony.ari import Ari, Gone
 from telephony.leg import AriLeg, Leg
 
 
 class AriExchange:
-    """One Asterisk behind one ARI connection. `prompts` is the folder of prompts in the callers' language."""
+    """One Asterisk behind one ARI connection. `sound` turns the name of a prompt into Asterisk's media URI."""
 
-    def __init__(self, ari: Ari, prompts: Path) -> None:
-        self._ari, self._prompts = ari, prompts
+    def __init__(self, ari: Ari, sound: Callable[[str], str]) -> None:
+        self._ari, self._sound = ari, sound
 
     async def claim(self, channel_id: str) -> bool:
         """Whether the broadcast call is ours now."""
@@ -18,7 +18,7 @@ class AriExchange:
 
     def leg(self, channel_id: str) -> Leg:
         """A handle on a channel, existing or to be rung; nothing is sent."""
-        return AriLeg(self._ari, channel_id, lambda prompt: f"sound:{self._prompts / prompt}")
+        return AriLeg(self._ari, channel_id, self._sound)
 
     async def make_bridge(self, bridge_id: str) -> None:
         await self._ari.bridges.create(bridge_id, name=bridge_id)

@@ -1,0 +1,55 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from kentongan import settings as porch
+from kentongan.settings import SettingsError, load, plan, secrets_of
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in porch.Settings.model_fields:
+        monkeypatch.delenv(f"KENTONGAN_{name.upper()}", raising=False)
+    monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
+
+
+def test_nobody_has_to_set_anything(tmp_path):
+    settings = load()
+    assert (settings.sip_port, settings.http_port) == (5060, 8112)
+    assert settings.database_url == f"sqlite:///{tmp_path}/kentongan.db"
+    assert settings.public_url == "http://127.0.0.1:8112"
+
+
+def test_the_file_in_the_data_folder_counts_and_the_environment_overrules_it(tmp_path, monkeypatch):
+    (tmp_path / "kentongan.toml").write_text('sip_port = 5070\nhttp_port = 9000\ntrunks = ["192.0.2.7"]\n')
+    monkeypatch.setenv("KENTONGAN_SIP_PORT", "5080")
+    settings = load()
+    assert (settings.sip_port, settings.http_port, settings.trunks) == (5080, 9000, ["192.0.2.7"])
+
+
+@pytest.mark.parametrize(("line", "names"), [
+    ("sip_prot = 5070", "sip_prot"), ("sip_port = 70000", "sip_port"), ('node = "Räuber"', "node"), ("= 3", "kentongan.toml")])
+def test_a_setting_that_cannot_be_used_is_named(tmp_path, line, names):
+    (tmp_path / "kentongan.toml").write_text(line + "\n")
+    with pytest.raises(SettingsError, match=names):
+        load()
+
+
+def test_secrets_are_made_once_and_only_their_owner_can_read_them(tmp_path):
+    first = secrets_of(load(), ["op01"])
+    assert stat.S_IMODE((tmp_path / "secrets.toml").stat().st_mode) == 0o600
+    assert secrets_of(load(), ["op01"]) == first
+    assert len({first.ari, first.ami, first.links, first.api, first.phones["op01"]}) == 5
+
+
+def test_a_new_operator_gets_a_password_and_the_others_keep_theirs():
+    first = secrets_of(load(), ["op01"])
+    second = secrets_of(load(), ["op01", "op02"])
+    assert second.phones["op01"] == first.phones["op01"] and len(second.phones["op02"]) > 30
+
+
+def test_the_dialplan_waits_for_a_claim_as_long_as_the_settings_say():
+    settings = load(claim_within=0.5, node="kentongan-b")
+    made = plan(settings, secrets_of(settings, []))
+    assert (made.claim_for_ms, made.claim_by) == (500, "^kentongan-b")
