@@ -87,9 +87,12 @@ class Acd:
             self._waiting.pop(call.id, None)
 
     def pair(self) -> None:
-        """Give every desk that is free to whom the policy names."""
+        """Give every desk that is free to whom the policy names.
+
+        A caller whose wait was cancelled in this very tick is still listed, but takes no desk any more.
+        """
         free = [policy.Free(d.name, d.skills, d.idle_since) for d in self.desks.values() if d.why_not_free() is None]
-        waiting = (waiting for waiting, _ in self._waiting.values())
+        waiting = (waiting for waiting, offer in self._waiting.values() if not offer.done())
         for call_id, name in policy.match(waiting, free, self._now(), self._widen_after):
             _, offer = self._waiting.pop(call_id)
             self._enter(self.desks[name], OFFERED, call_id)
