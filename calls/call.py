@@ -77,7 +77,7 @@ class Call:
     def joined_by(self, leg: Leg) -> None:
         """Another party: its going may end the call."""
         self.others.append(leg)
-        leg.on_gone(self._look)
+        leg.on_gone(lambda: self._look())
 
     async def _hear(self) -> None:
         while True:

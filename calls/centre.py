@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any, Protocol
+from uuid import uuid4
 
-from calls import lost
+from calls import adopt, lost
 from calls.call import Call, Notes
 from calls.comfort import comforted
 from calls.stages import ENDED, HANDED_BACK, QUEUED, TALKING, Stage
@@ -57,7 +57,6 @@ class Centre:
         self._exchange, self._life = exchange, life
         self._legs: dict[str, tuple[Call, Leg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._offers = count(1)
         self.claiming = True
 
     # --- what Asterisk tells us
@@ -75,11 +74,23 @@ class Centre:
                     call, leg = owner
                     call.inbox.put_nowait((leg, event))
 
-    def reconcile(self, alive: set[str]) -> None:
-        """After a gap in the events: whoever is not among Asterisk's channels any more has gone meanwhile."""
+    async def reconcile(self, channels: list[events.Channel], bridges: list[events.Bridge], ours: set[str]) -> None:
+        """After a gap in the events, or at a start: hold what we know against what is there.
+
+        `ours`: ids of the channels that our application holds. Whoever has gone meanwhile is told to their call;
+        calls that nobody here knows are adopted; phones that nobody waits for are hung up.
+        """
+        there = {channel.id for channel in channels}
         for channel_id, (call, leg) in list(self._legs.items()):
-            if channel_id not in alive:
+            if channel_id not in there:
                 call.inbox.put_nowait((leg, events.StasisEnd(channel=events.Channel(channel_id))))
+        estate = adopt.look(channels, bridges, ours, known=set(self._legs))
+        for alive in estate.calls:
+            self._adopt(alive)
+        for orphan in estate.orphans:
+            await self._exchange.leg(orphan).hang_up()
+        for bridge in estate.empty_bridges:
+            await self._exchange.remove_bridge(bridge)
 
     def _is_fresh(self, event: events.CallBroadcast) -> bool:
         """After a freeze of ours old events come all at once; their callers have gone the way out."""
@@ -92,13 +103,31 @@ class Centre:
 
     def _open(self, channel: events.Channel) -> None:
         """A claimed call enters: noted (the draft ticket follows from the note), then its story begins."""
+        call = self._call_of(channel)
+        self.notes.note(str(Stage.ARRIVED), call.id, number=call.number, arrived_at=call.arrived_at.isoformat())
+        self._begin(self._live(call))
+
+    def _call_of(self, channel: events.Channel) -> Call:
         caller = self._exchange.leg(channel.id)
-        number = numbers.clean(channel.caller.number)
         arrived_at = events.moment(channel.creationtime) or datetime.now(UTC)
-        call = Call(channel.id, caller, number, arrived_at, self.notes)
+        call = Call(channel.id, caller, numbers.clean(channel.caller.number), arrived_at, self.notes)
         self.calls[call.id] = call
         self._legs[caller.id] = (call, caller)
-        self.notes.note(str(Stage.ARRIVED), call.id, number=number, arrived_at=arrived_at.isoformat())
+        return call
+
+    def _adopt(self, alive: adopt.Alive) -> None:
+        """A call that another process left behind goes on where it stands, with the clock that it had."""
+        if alive.operator is not None and alive.operator not in self.acd.desks:
+            log.warning("call %s talks to a desk that is not ours any more; it is left alone", alive.caller.id)
+            return
+        call = self._call_of(alive.caller)
+        call.stage, call.topic, call.priority, call.bridge = alive.stage, alive.topic, alive.priority, alive.bridge
+        if alive.phone is not None:
+            phone = self._exchange.leg(alive.phone)
+            self._legs[phone.id] = (call, phone)
+            call.joined_by(phone)
+            call.desk = alive.operator
+        self.notes.note("adopted", call.id, stage=call.stage, operator=call.desk)
         self._begin(self._live(call))
 
     async def _live(self, call: Call) -> None:
@@ -125,22 +154,22 @@ class Centre:
 
     # --- what a call asks for
 
-    def comforted(self, call: Call) -> AbstractAsyncContextManager[None, None]:
+    def comforted(self, call: Call) -> AbstractAsyncContextManager[None]:
         """Music and the place in the queue, while the body waits."""
         welcome = "reoffered" if call.others else "queued"
         return comforted(call.caller, welcome, lambda: self.acd.place(call.id), self.rules.tell_place_every)
 
     async def answers(self, desk: Desk, call: Call) -> bool:
         """Ring the desk's phone; whether its operator answered. If not, the desk rests and the phone is silent again."""
-        phone = self._exchange.leg(f"{call.id}-{desk.name}-{next(self._offers)}")
+        phone = self._exchange.leg(adopt.phone_id(call.id, desk.name, uuid4().hex[:8]))
         self._legs[phone.id] = (call, phone)
         call.joined_by(phone)
         answered = False
         try:
             await phone.ring(desk.endpoint, call.number, self.rules.offer_for + self.rules.ring_within)
             if call.bridge is None:
-                await self._exchange.make_bridge(f"{call.id}-bridge")
-                call.bridge = f"{call.id}-bridge"
+                await self._exchange.make_bridge(f"{call.id}{adopt.BRIDGE}")
+                call.bridge = f"{call.id}{adopt.BRIDGE}"
             rang = await phone.rang(self.rules.ring_within)
             answered = rang and await phone.picked_up(self.rules.offer_for)
             if not answered:
@@ -160,9 +189,10 @@ class Centre:
 
     async def talk(self, desk: Desk, call: Call) -> Stage:
         """Until the operator leaves (ENDED: the talk is over) or their phone is lost (QUEUED: the caller stays)."""
-        phone = call.others[-1]
+        phone, loop = call.others[-1], asyncio.get_running_loop()
+        began = loop.time()
         await phone.left()
-        if not lost.in_mid_talk(phone.cause):
+        if not lost.in_mid_talk(phone.cause, loop.time() - began):
             return ENDED
         self.notes.note("desk lost", call.id, operator=desk.name, cause=phone.cause)
         self.acd.rests(desk, "phone lost in mid-talk")

@@ -20,11 +20,12 @@ async def live(call: Call, centre: Centre) -> None:
     try:
         async with call.until_over():                   # over: the caller and all but one of the others have gone
             if call.stage is ARRIVED:
-                await call.caller.label(call.id)
+                await call.caller.label(call=call.id)
                 await call.caller.answer()
                 call.enter(MENU)                        # the draft ticket stands since the call was opened
                 choice = await ask.choice(call.caller, centre.menu())       # silence, wrong keys: any operator
                 call.topic, call.priority = choice.topic, choice.priority
+                await call.caller.label(topic=choice.topic, priority=choice.priority)
                 call.notes.note("chosen", call.id, topic=choice.topic, priority=choice.priority, pressed=choice.pressed)
             while call.stage is not ENDED:
                 await one_turn(call, centre)
@@ -49,4 +50,5 @@ async def one_turn(call: Call, centre: Centre) -> None:
                     return                                          # that desk rests, the next one rings
             await centre.joins(desk, call)
             call.enter(TALKING, operator=desk.name)
+        desk = await loan.desk()
         call.enter(await centre.talk(desk, call), by="operator")    # ENDED; or QUEUED, at the head: the desk was lost

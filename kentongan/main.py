@@ -140,7 +140,9 @@ class Service:
     # --- Asterisk
 
     async def _asterisk_up(self) -> None:
-        self.centre.reconcile({channel.id for channel in await self.ari.channels.list()})
+        application = await self.ari.applications.get(self.ari.app)
+        channels, bridges = await self.ari.channels.list(), await self.ari.bridges.list()
+        await self.centre.reconcile(channels, bridges, set(application.channel_ids))
 
     def _asterisk_down(self) -> None:
         log.warning("no events from Asterisk: new calls go the way out until they are back")

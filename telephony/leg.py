@@ -8,9 +8,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from itertools import count
 from math import ceil
 from typing import Protocol
+from uuid import uuid4
 
 from telephony import events
 from telephony.ari import Ari, Gone
@@ -34,7 +34,7 @@ class Leg(Protocol):
     def take(self, event: events.Event) -> None: ...
     def on_gone(self, look: Callable[[], None]) -> None: ...
     async def answer(self) -> None: ...
-    async def label(self, call_id: str) -> None: ...
+    async def label(self, **facts: object) -> None: ...
     async def play(self, prompts: Iterable[str]) -> None: ...
     async def music(self, on: bool) -> None: ...
     async def digit(self) -> str: ...
@@ -59,7 +59,6 @@ class AriLeg:
         self._lookers: list[Callable[[], None]] = []
         self._digits: asyncio.Queue[str] = asyncio.Queue()
         self._rang, self._picked_up, self._left = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._playback_ids = count(1)
         self._playing: dict[str, asyncio.Event] = {}
 
     def take(self, event: events.Event) -> None:
@@ -108,9 +107,10 @@ class AriLeg:
     async def answer(self) -> None:
         await self._tell(self._ari.channels.answer(self.id))
 
-    async def label(self, call_id: str) -> None:
-        """Name the call on the channel as a reported variable: what an adopting process finds it by."""
-        await self._tell(self._ari.channels.set_variables(self.id, {"KENTONGAN_CALL": call_id}, report_events=True))
+    async def label(self, **facts: object) -> None:
+        """Write on the channel, as reported variables KENTONGAN_…, what a process that adopts the call must know."""
+        variables = {f"KENTONGAN_{name.upper()}": str(value) for name, value in facts.items()}
+        await self._tell(self._ari.channels.set_variables(self.id, variables, report_events=True))
 
     async def play(self, prompts: Iterable[str]) -> None:
         """Play prompts one after another; returns when the last one ends or could not be played.
@@ -120,7 +120,7 @@ class AriLeg:
         for prompt in prompts:
             if self.gone:
                 return
-            playback_id = f"{self.id}-p{next(self._playback_ids)}"
+            playback_id = uuid4().hex                   # never one that an earlier process used
             done = self._playing[playback_id] = asyncio.Event()
             request = asyncio.ensure_future(
                 self._tell(self._ari.channels.play(self.id, self._sound(prompt), playback_id)))

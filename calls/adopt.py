@@ -1,0 +1,67 @@
+"""calls ◆ After a start of ours: which calls are alive in Asterisk, and where do they stand? Pure.
+
+Everything needed stands in Asterisk itself (channels with their reported variables, bridges), so that it can be
+answered while the database is away.
+"""
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from calls.stages import Stage
+from telephony.events import Bridge, Channel
+
+
+@dataclass(frozen=True)
+class Alive:
+    """A call that another process of ours has left behind."""
+
+    caller: Channel
+    stage: Stage                #: QUEUED (whatever came before the talk) or TALKING
+    topic: str
+    priority: int
+    bridge: str | None
+    phone: str | None = None    #: channel id of the operator in the talk
+    operator: str | None = None
+
+
+@dataclass(frozen=True)
+class Estate:
+    """What is there: calls to go on with, phones that nobody waits for any more, bridges without anybody."""
+
+    calls: list[Alive]
+    orphans: list[str]
+    empty_bridges: list[str]
+
+
+def look(channels: Iterable[Channel], bridges: Iterable[Bridge], ours: set[str], known: set[str]) -> Estate:
+    """`ours`: ids of the channels that our application holds; `known`: of those that this process knows already."""
+    left = {channel.id: channel for channel in channels if channel.id in ours and channel.id not in known}
+    rooms = {bridge.id: set(bridge.channels) for bridge in bridges if bridge.id.endswith(BRIDGE)}
+    calls = [_call(caller, left, rooms) for caller in left.values() if caller.channelvars.get("KENTONGAN_CALL") == caller.id]
+    kept = {call.caller.id for call in calls} | {call.phone for call in calls}
+    used = {call.bridge for call in calls}
+    return Estate(
+        calls=sorted(calls, key=lambda call: call.caller.creationtime),
+        orphans=sorted(left.keys() - kept),
+        empty_bridges=[bridge for bridge, members in rooms.items() if not members and bridge not in used
+                       and bridge.removesuffix(BRIDGE) not in known])
+
+
+#: A call's bridge is named after it; its phones are CALL-OPERATOR-TOKEN.
+BRIDGE = "-bridge"
+
+
+def phone_id(call_id: str, operator: str, token: str) -> str:
+    """The channel id of an operator's phone that is rung for a call."""
+    return f"{call_id}-{operator}-{token}"
+
+
+def _call(caller: Channel, left: dict[str, Channel], rooms: dict[str, set[str]]) -> Alive:
+    bridge = f"{caller.id}{BRIDGE}" if f"{caller.id}{BRIDGE}" in rooms else None
+    variables = caller.channelvars
+    topic, priority = variables.get("KENTONGAN_TOPIC") or "any", int(variables.get("KENTONGAN_PRIORITY") or 5)
+    members = rooms.get(bridge or "", set())
+    phone = next((member for member in members if member.startswith(f"{caller.id}-") and member in left), None)
+    if phone is None or caller.id not in members:
+        return Alive(caller, Stage.QUEUED, topic, priority, bridge)
+    operator = phone.removeprefix(f"{caller.id}-").rpartition("-")[0]
+    return Alive(caller, Stage.TALKING, topic, priority, bridge, phone, operator)

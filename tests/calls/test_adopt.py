@@ -1,0 +1,60 @@
+"""What a new process finds in Asterisk, and what it makes of it."""
+from calls import adopt
+from calls.stages import Stage
+from telephony.events import Bridge, Channel
+
+CALL = "1763800000.12"
+PHONE = adopt.phone_id(CALL, "op01", "a1b2c3d4")
+
+
+def caller(call_id: str = CALL, created: str = "2026-11-22T14:00:00.000+0000", **variables: str) -> Channel:
+    return Channel(call_id, state="Up", creationtime=created, channelvars={"KENTONGAN_CALL": call_id, **variables})
+
+
+def look(*channels: Channel, bridges: tuple[Bridge, ...] = (), known: frozenset[str] = frozenset()) -> adopt.Estate:
+    return adopt.look(channels, bridges, {channel.id for channel in channels}, set(known))
+
+
+def test_a_waiting_caller_goes_on_in_the_queue_with_topic_and_priority():
+    [alive] = look(caller(KENTONGAN_TOPIC="fire", KENTONGAN_PRIORITY="7")).calls
+    assert (alive.stage, alive.topic, alive.priority, alive.operator) == (Stage.QUEUED, "fire", 7, None)
+
+
+def test_a_caller_who_had_not_chosen_yet_goes_to_any_operator():
+    [alive] = look(caller()).calls
+    assert (alive.stage, alive.topic) == (Stage.QUEUED, "any")
+
+
+def test_a_talk_goes_on_as_a_talk_with_its_operator():
+    estate = look(caller(), Channel(PHONE, state="Up"), bridges=(Bridge(f"{CALL}-bridge", channels=[CALL, PHONE]),))
+    [alive] = estate.calls
+    assert (alive.stage, alive.operator, alive.phone, alive.bridge) == (Stage.TALKING, "op01", PHONE, f"{CALL}-bridge")
+    assert estate.orphans == []
+
+
+def test_a_phone_that_was_ringing_is_hung_up_and_its_caller_waits_again():
+    estate = look(caller(), Channel(PHONE, state="Ringing"), bridges=(Bridge(f"{CALL}-bridge"),))
+    assert estate.orphans == [PHONE]
+    assert estate.calls[0].stage is Stage.QUEUED
+    assert estate.calls[0].bridge == f"{CALL}-bridge"
+    assert estate.empty_bridges == []
+
+
+def test_a_phone_whose_caller_has_gone_is_hung_up():
+    assert look(Channel(PHONE, state="Up"), bridges=(Bridge(f"{CALL}-bridge", channels=[PHONE]),)).orphans == [PHONE]
+
+
+def test_calls_come_in_the_order_of_their_arrival():
+    late, early = caller("9.2", "2026-11-22T14:00:09.000+0000"), caller("9.1", "2026-11-22T14:00:01.000+0000")
+    assert [alive.caller.id for alive in look(late, early).calls] == ["9.1", "9.2"]
+
+
+def test_what_this_process_knows_or_another_application_holds_is_left_alone():
+    assert look(caller(), known=frozenset({CALL})) == adopt.Estate([], [], [])
+    assert adopt.look([caller()], [], ours=set(), known=set()) == adopt.Estate([], [], [])
+
+
+def test_bridges_that_nobody_is_in_are_removed_but_never_one_of_a_living_call():
+    empty = Bridge(f"{CALL}-bridge")
+    assert look(bridges=(empty, Bridge("somebody-elses"))).empty_bridges == [empty.id]
+    assert look(bridges=(empty,), known=frozenset({CALL})).empty_bridges == []
