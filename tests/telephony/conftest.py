@@ -23,9 +23,10 @@ res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_re
 res_rtp_asterisk chan_pjsip codec_alaw codec_ulaw codec_a_mu format_pcm format_sln bridge_simple
 bridge_softmix bridge_native_rtp bridge_builtin_features res_musiconhold pbx_config app_playback app_dial
 app_stack app_exec app_verbose app_echo app_db func_db func_callerid func_channel func_strings func_logic
-func_devstate res_speech res_agi res_manager_devicestate res_clioriginate
+func_devstate app_queue res_speech res_agi res_manager_devicestate res_clioriginate
 """
-EMPTY = ("acl", "ccss", "cdr", "cel", "features", "indications", "udptl", "websocket_client")
+EMPTY = ("acl", "ccss", "cdr", "cel", "features", "indications", "udptl", "websocket_client",
+         "queues", "queuerules")
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -125,20 +126,23 @@ EXTENSIONS = """
 [entry]
 exten => 112,1,NoOp()
  same => n,StasisBroadcast(800,^kentongan,trunk)
- same => n,Set(KT_WAYOUT=${STASISSTATUS})
  same => n,Goto(wayout,s,1)
 exten => slow,1,StasisBroadcast(5000,^kentongan,trunk)
 
 [wayout]
-exten => s,1,Answer()
+exten => s,1,Set(CHANNEL(hangup_handler_push)=ended,s,1)
+ same => n,Set(CALLERID(num)=0800555001)
  same => n,Set(KT_ARRIVED=1763800000.25)
- same => n,Set(KT_ANSWERED=1763800007.5)
+ same => n,Set(KT_ANSWERED=1763800007)
  same => n,Set(KT_DESK=op01)
- same => n,Set(CHANNEL(hangup_handler_push)=ended,s,1)
- same => n,Echo()
+ same => n,Set(KT_WAYOUT=handed back)
+ same => n,Dial(Local/s@far,5,gS(1))
+exten => nobody,1,Set(CHANNEL(hangup_handler_push)=ended,s,1)
+ same => n,Hangup()
 
 [ended]
-exten => s,1,AGI(agi://127.0.0.1:@AGI@/hangup)
+exten => s,1,AGI(agi://127.0.0.1:@AGI@/wayout)
+ same => n,Set(DB(kentongan/ended)=${UNIQUEID})
  same => n,Return()
 
 [far]
@@ -156,10 +160,10 @@ secret=secret
 deny=0.0.0.0/0.0.0.0
 permit=127.0.0.1/255.255.255.255
 read=call,system
-write=call,agent,system,reporting
-eventfilter(name(DeviceStateChange),action(include))=
-eventfilter(name(ContactStatus),action(include))=
-eventfilter(name(FullyBooted),action(include))=
+write=call,system,agent
+eventfilter(action(include),name(FullyBooted))=
+eventfilter(action(include),name(ContactStatus))=
+eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with))=PJSIP/
 """
 
 PJSIP = """
@@ -180,6 +184,14 @@ auth_type=userpass
 username=op01
 password=op01
 [op01]
+type=aor
+max_contacts=1
+remove_existing=yes
+[op02]
+type=endpoint
+context=far
+aors=op02
+[op02]
 type=aor
 max_contacts=1
 remove_existing=yes

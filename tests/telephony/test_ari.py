@@ -204,7 +204,7 @@ async def test_a_phone_that_is_not_registered_is_refused_at_once(line: Line) -> 
         await line.ari.channels.originate("PJSIP/op01", channel_id="desk-2")
     assert refused.value.status == 500
     assert (await line.ari.endpoints.get("PJSIP", "op01")).state == "offline"
-    assert [endpoint.resource for endpoint in await line.ari.endpoints.list()] == ["op01"]
+    assert {endpoint.resource for endpoint in await line.ari.endpoints.list()} == {"op01", "op02"}
     with pytest.raises(Gone):
         await line.ari.endpoints.get("PJSIP", "op09")
 
