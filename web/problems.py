@@ -1,0 +1,95 @@
+"""web: what the doors say when something is not possible: problem details, RFC 9457.
+
+One table: which exception of the rooms becomes which status. Whoever raised it has changed nothing, and wrote its
+text for the person who tried; so the text is passed on. Of the database's errors only the kind is told.
+"""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from calls import stages
+from routing import operators
+from tickets import edit, service, steps, store
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:kentongan:problem:"
+
+#: exception → status, last word of the type, title
+_TABLE: dict[type[Exception], tuple[int, str, str]] = {
+    store.Unknown: (404, "unknown", "There is no such thing"),
+    edit.Conflict: (409, "changed-meanwhile", "Somebody else has changed it meanwhile"),
+    stages.IllegalStep: (409, "step-not-possible", "That is not possible now"),
+    operators.IllegalStep: (409, "step-not-possible", "That is not possible now"),
+    steps.IllegalStep: (409, "step-not-possible", "That is not possible now"),
+    service.NotForwardable: (409, "not-forwardable", "The ticket may not be forwarded"),
+}
+
+
+def problem(status: int, kind: str, title: str, detail: str, *, field: str | None = None,
+            headers: dict[str, str] | None = None) -> JSONResponse:
+    """The answer. `field` names the one that is to be mended, dotted: "agencies.0"."""
+    content: dict[str, Any] = {"type": _TYPE + kind, "title": title, "status": status, "detail": detail}
+    if field is not None:
+        content["field"] = field
+    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def unauthorized() -> Response:
+    """For whoever brings no token, or a wrong one."""
+    return problem(401, "no-token", "A token is needed",
+                   "Send the header `Authorization: Bearer …` with the API's token; it stands in secrets.toml in the "
+                   "data folder", headers={"WWW-Authenticate": "Bearer"})
+
+
+def unexpected() -> Response:
+    """For a fault of ours; what it was stands in the log."""
+    return problem(500, "fault", "A fault of ours",
+                   "It stands in the log of the service; what you wanted may not have happened")
+
+
+async def _known(request: Request, fault: Exception) -> Response:
+    status, kind, title = next(row for known, row in _TABLE.items() if isinstance(fault, known))
+    return problem(status, kind, title, str(fault))
+
+
+async def _incomplete(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, service.Incomplete)
+    return problem(422, "incomplete", "Something is missing", str(fault), field=fault.fields[0])
+
+
+async def _invalid(request: Request, fault: Exception) -> Response:
+    """The first thing that is wrong with what was sent; never repeats what was sent."""
+    assert isinstance(fault, RequestValidationError)
+    first = fault.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or None
+    return problem(422, "invalid", "That cannot be used", f"{field or first['loc'][0]}: {first['msg']}", field=field)
+
+
+async def _http(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)
+    return problem(fault.status_code, "http", str(fault.detail), f"{request.method} is answered with {fault.detail}",
+                   headers=dict(fault.headers or {}))
+
+
+async def _database(request: Request, fault: Exception) -> Response:
+    log.error("the database did not do what a request needs: %s", type(fault).__name__)
+    return problem(503, "database", "The database does not answer",
+                   "Calls are not affected; /healthz says more. Try again in a few seconds")
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    **dict.fromkeys(_TABLE, _known),
+    service.Incomplete: _incomplete,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    SQLAlchemyError: _database,
+}
