@@ -11,7 +11,7 @@ setup:           ## install what is missing: Debian packages, .venv, Asterisk, p
 
 demo:            ## one caller dials 112; the story, what exists afterwards, nothing left running
 	@$(PYTHON) tools/setup
-	@.venv/bin/kentongan demo
+	@.venv/bin/kentongan demo $(if $(KEEP),--keep)
 
 run:             ## the service, to stay: trunk on 127.0.0.1:5060/udp, doors on 127.0.0.1:8112, data under var/
 	@$(PYTHON) tools/setup

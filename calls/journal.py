@@ -91,6 +91,11 @@ class Journal:
         """Notes that the database does not have yet."""
         return self._seq - self._committed
 
+    @property
+    def alive(self) -> bool:
+        """Whether notes are being written."""
+        return self._writer is not None and self._writer.is_alive()
+
     async def settled(self) -> None:
         """Until everything noted so far is in the database."""
         marker: Future[None] = Future()

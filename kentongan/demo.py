@@ -189,6 +189,8 @@ def _own_place(settings: Settings) -> Settings:
     """A folder of the demo's own, begun anew, and ports that are free: it plays beside a service that runs."""
     data = settings.data / "demo"
     shutil.rmtree(data, ignore_errors=True)
+    if (built := settings.data / "prompts").exists():           # as `make setup` has built them
+        shutil.copytree(built, data / "prompts")
     taken = {name: _free_port() for name in PORTS if not _is_free(settings.host, getattr(settings, name))}
     for name, port in taken.items():
         print(f"  port {getattr(settings, name)} is taken; {name} is {port} for the demo")

@@ -43,8 +43,11 @@ from telephony.exchange import AriExchange
 from telephony.fetch import find
 from tickets import link
 from tickets.outbox import Outbox
-from web import server
+from web import health, server
 from web.app import make_app
+from web.health import Health
+from web.house import House
+from web.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +101,8 @@ class Service:
                        on_up=lambda: self.bulletin.up())
         self.bulletin = Bulletin(self.ami, self.acd)
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
-        self.lag = 0.0              #: seconds, worst since somebody asked
-        self._wake_archivist, self.wake_outbox = asyncio.Event(), asyncio.Event()
+        self._lag = 0.0             #: seconds, worst since somebody asked
+        self._wake_archivist, self._wake_outbox = asyncio.Event(), asyncio.Event()
         self._ready = asyncio.Event()
 
     @asynccontextmanager
@@ -119,8 +122,8 @@ class Service:
                     self.ari.run(), self.ami.run(), self.agi.run(), self.bulletin.run(), self._follow_roster(), self._watch_lag(),
                     Archivist(self.sessions, self.settings.data / "spool", self.settings.data / "recordings",
                               self._wake_archivist).run(),
-                    Outbox(self.sessions, http, self._link, self.wake_outbox).run(),
-                    server.serve(make_app(self), self.settings.host, self.settings.http_port, self._ready.set),
+                    Outbox(self.sessions, http, self._link, self._wake_outbox).run(),
+                    server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                 )]
                 try:
                     await self._ready.wait()
@@ -129,6 +132,26 @@ class Service:
                     await self.centre.stops()
                     for task in running:
                         task.cancel()
+
+    def _house(self) -> House:
+        """As the doors see it."""
+        return House(
+            centre=self.centre, sessions=self.sessions, journal=self.journal,
+            health=Health({
+                "asterisk": health.asterisk(lambda: self.ari.connected, self.ari.asterisk.version),
+                "database": health.database(self.sessions),
+                "journal": health.journal(lambda: self.journal.depth, lambda: self.journal.alive),
+                "prompts": health.prompts(partial(build.missing, self.prompts)),
+                "menu": health.menu(self._menu_fault),
+                "disk": health.disk(self.settings.data),
+            }),
+            metrics=Metrics(self.centre, self.journal, self.ari, self._worst_lag),
+            api_token=self.secrets.api, link_secret=self.secrets.links, wake_outbox=self._wake_outbox,
+            timezone=ZoneInfo(self.settings.timezone))
+
+    def _menu_fault(self) -> str | None:
+        self.menu.current()
+        return self.menu.fault
 
     def _sound(self, prompt: str) -> str:
         """In the menu's language."""
@@ -174,9 +197,13 @@ class Service:
             due = loop.time() + 0.25
             await asyncio.sleep(0.25)
             lag = loop.time() - due
-            self.lag = max(self.lag, lag)
+            self._lag = max(self._lag, lag)
             if lag > LAG_ALARM:
                 log.warning("the event loop lagged %.0f ms", lag * 1000)
+
+    def _worst_lag(self) -> float:
+        worst, self._lag = self._lag, 0.0
+        return worst
 
 
 def asterisk_of(settings: Settings, secrets: Secrets) -> Asterisk:
