@@ -5,6 +5,7 @@
 reader and writes X
 """
 
+import logging
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 #: our own: Asterisk's realtime schemas are Alembic's too and may live in the same database
@@ -22,6 +23,9 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreig
 #: a database that went away must be noticed in seconds (libpq: s, ms)
 _POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 _DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("postgresql+psycopg",) * 2}
+
+# at DEBUG it writes every statement's values: what callers said must not reach a log
+logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 AnyEngine = TypeVar("AnyEngine", Engine, AsyncEngine)
 
@@ -104,6 +108,7 @@ def _options(url: URL) -> dict[str, Any]:
 
 def _keep_house(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "handle_error", _hide_details)
         return
 
     @event.listens_for(engine, "connect")
@@ -120,3 +125,10 @@ def _keep_house(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _hide_details(context: ExceptionContext) -> None:
+    """PostgreSQL adds the failing row's values to its message."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\nDETAIL:")[0], *error.args[1:])

@@ -163,6 +163,8 @@ async def agency_said(
     now: datetime,
 ) -> Ticket:
     """What an agency told the operator by other ways than its link: accepted, on the way, done, refused."""
+    if to in (forwarding.QUEUED, forwarding.SENT):
+        raise ValueError("an agency says accepted, on the way, done or refused")
     async with sessions() as session:
         row, _ = await store.forwarding(session, forwarding_id)
     async with editing(sessions, row.ticket_id, by, now) as edit:
@@ -224,15 +226,16 @@ async def _tell(edit: Edit, agency: Agency) -> None:
 
 
 async def _tell_again(edit: Edit, row: Forwarding, agency: Agency) -> None:
+    message = await store.message_of(edit.session, row.id)
     if row.state == forwarding.REFUSED:
         await edit.advance(row, agency, forwarding.QUEUED)
-        edit.session.add(_message(edit, row))
+        if message.state == delivery.SENT:
+            edit.session.add(_message(edit, row))
         edit.changed = True
-        return
-    message = await store.message_of(edit.session, row.id)
     if message.state == delivery.SET_ASIDE:
         edit.note(f"message to {agency.code}", message.state, delivery.WAITING)
         message.state, message.due_at = delivery.WAITING, edit.now
+        edit.changed = True
 
 
 def _message(edit: Edit, row: Forwarding) -> OutboxMessage:

@@ -9,6 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Agency, CallTicket, Forwarding, OutboxMessage, Ticket, TicketNumber, TicketStep
+from tickets.delivery import SENT, WAITING
+from tickets.forwarding import QUEUED, REFUSED
 from tickets.lifecycle import DRAFT
 from tickets.verification import OPEN
 
@@ -180,7 +182,7 @@ async def undelivered(session: AsyncSession) -> Sequence[tuple[OutboxMessage, Fo
         select(OutboxMessage, Forwarding, Agency)
         .join(Forwarding, OutboxMessage.forwarding_id == Forwarding.id)
         .join(Agency)
-        .where(OutboxMessage.state != "sent", Forwarding.state == "queued")
+        .where(OutboxMessage.state != SENT, Forwarding.state == QUEUED)
         .order_by(OutboxMessage.id)
     )
     return [(message, forwarding, agency) for message, forwarding, agency in rows]
@@ -258,7 +260,12 @@ def _sendable(query: Any) -> Any:
         query.select_from(OutboxMessage)
         .join(Forwarding, OutboxMessage.forwarding_id == Forwarding.id)
         .join(Agency, Forwarding.agency_id == Agency.id)
-        .where(OutboxMessage.state == "waiting", Agency.url.is_not(None), Agency.secret.is_not(None))
+        .where(
+            OutboxMessage.state == WAITING,
+            Forwarding.state != REFUSED,
+            Agency.url.is_not(None),
+            Agency.secret.is_not(None),
+        )
     )
 
 

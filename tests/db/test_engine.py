@@ -83,6 +83,13 @@ async def test_a_moment_without_a_zone_is_refused(engine: AsyncEngine) -> None:
             await connection.execute(insert(Note), NOTE | {"at": NOON_IN_JAKARTA.replace(tzinfo=None)})
 
 
+async def test_an_error_does_not_tell_what_was_to_be_stored(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        with pytest.raises(IntegrityError) as told:
+            await connection.execute(insert(Note), NOTE | {"at": None, "facts": {"number": "+62 555 0100"}})
+    assert "0100" not in str(told.value)
+
+
 async def test_a_foreign_key_is_held(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         with pytest.raises(IntegrityError):
