@@ -90,10 +90,10 @@ class Asterisk:
 
     def start(self) -> None:
         """Returns when it is fully booted."""
-        self._process = subprocess.Popen(
-            [*self._command(), "-f", "-n"],
-            stdout=(self.home / "out.log").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
-        )
+        with (self.home / "out.log").open("wb") as output:
+            self._process = subprocess.Popen(
+                [*self._command(), "-f", "-n"], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         while "fully booted" not in self.cli("core waitfullybooted"):
             assert self._process.poll() is None, (self.home / "out.log").read_text()
 
@@ -109,7 +109,10 @@ class Asterisk:
         self._process.send_signal(number)
 
     def freeze(self) -> None:
+        """Returns when no thread of it runs any more."""
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
@@ -200,12 +203,14 @@ remove_existing=yes
 
 def _made() -> Iterator[Asterisk]:
     home = Path(tempfile.mkdtemp(prefix="kt"))      # short: the console's socket has a path of 108 characters
-    asterisk = Asterisk(home)
     try:
-        asterisk.start()
-        yield asterisk
+        asterisk = Asterisk(home)
+        try:
+            asterisk.start()
+            yield asterisk
+        finally:
+            asterisk.kill()
     finally:
-        asterisk.kill()
         shutil.rmtree(home)
 
 
