@@ -140,7 +140,9 @@ def fetch() -> None:
 @asterisk_app.command()
 def start() -> None:
     """Start our own Asterisk; it stays."""
-    asterisk = _asterisk()
+    from kentongan.ground import lay
+    settings = porch.load()
+    asterisk = porch.own_asterisk(settings, asyncio.run(lay(settings)).secrets)
     print("started" if asterisk.start() else "it runs already", f"(pid {asterisk.pid})")
 
 
@@ -170,10 +172,9 @@ def _plan(settings: Settings) -> Any:
 
 
 def _asterisk() -> Any:
-    from kentongan.main import asterisk_of
-    from kentongan.ground import lay
+    """To ask or to stop it, no password is needed; to start it, see `start`."""
     settings = porch.load()
-    return asterisk_of(settings, asyncio.run(lay(settings)).secrets)
+    return porch.own_asterisk(settings, porch.secrets_of(settings, []))
 
 
 def _in_loop(work: Callable[[Settings], Any]) -> None:

@@ -22,9 +22,8 @@ from pydub import AudioSegment
 
 from ivr import sound
 from kentongan.agency import Receipt, Receiver, receiving
-from kentongan.main import asterisk_of
 from kentongan.ground import lay, phones
-from kentongan.settings import Settings, load, secrets_of
+from kentongan.settings import Settings, load, own_asterisk, secrets_of
 from kentongan.sipp import Key, dial, phone_registers
 
 CALLER = "0800555112"
@@ -241,7 +240,7 @@ async def _service(settings: Settings, keep: bool) -> AsyncIterator[int]:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
                 await process.wait()
-            asterisk_of(settings, secrets_of(settings, [])).stop()
+            own_asterisk(settings, secrets_of(settings, [])).stop()
 
 
 async def _until_healthy(settings: Settings, process: asyncio.subprocess.Process, log_file: Path) -> None:

@@ -28,7 +28,7 @@ from ivr import build
 from ivr.menu_file import SEED, MenuFile
 from kentongan.guard import HEARTBEAT_FD
 from kentongan.ground import Ground, lay
-from kentongan.settings import Secrets, Settings, plan
+from kentongan.settings import Secrets, Settings, own_asterisk
 from recordings.archivist import Archivist
 from routing import roster
 from routing import store as routing_store
@@ -38,9 +38,7 @@ from routing.operators import OUT
 from telephony.agi import Agi
 from telephony.ami import Ami
 from telephony.ari import Ari
-from telephony.asterisk import Asterisk, AsteriskError
 from telephony.exchange import AriExchange
-from telephony.fetch import find
 from tickets import link
 from tickets.outbox import Outbox
 from web import health, server
@@ -206,13 +204,6 @@ class Service:
         return worst
 
 
-def asterisk_of(settings: Settings, secrets: Secrets) -> Asterisk:
-    """Our own Asterisk for this data folder. Raises AsteriskError if none is there."""
-    if (found := find(settings.asterisk_root)) is None:
-        raise AsteriskError("No Asterisk of version 22.10.1 or newer is here. Fetch one: kentongan asterisk fetch")
-    return Asterisk(plan(settings, secrets), found)
-
-
 async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """Run the service until SIGTERM or SIGINT, with Asterisk started if it does not run."""
     async with alone(settings):
@@ -221,7 +212,7 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         heart = asyncio.create_task(_beat())
         service = Service(settings, await lay(settings))
-        asterisk = asterisk_of(settings, service.secrets)
+        asterisk = own_asterisk(settings, service.secrets)
         await asyncio.to_thread(build.build, service.prompts)
         if await asyncio.to_thread(asterisk.start):
             say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")

@@ -11,7 +11,8 @@ import msgspec
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from telephony.asterisk import Plan
+from telephony.asterisk import Asterisk, AsteriskError, Plan
+from telephony.fetch import find
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -119,3 +120,10 @@ def plan(settings: Settings, secrets: Secrets) -> Plan:
         trunks=settings.trunks, claim_for_ms=round(settings.claim_within * 1000), claim_by=f"^{settings.node}",
         language=settings.language, ari_user="kentongan", ari_password=secrets.ari, ami_user="kentongan",
         ami_password=secrets.ami, phones=secrets.phones)
+
+
+def own_asterisk(settings: Settings, secrets: Secrets) -> Asterisk:
+    """The Asterisk of this data folder, running or not. Raises AsteriskError if no program is here to run it."""
+    if (found := find(settings.asterisk_root)) is None:
+        raise AsteriskError("No Asterisk of version 22.10.1 or newer is here. Fetch one: kentongan asterisk fetch")
+    return Asterisk(plan(settings, secrets), found)
