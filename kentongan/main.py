@@ -212,10 +212,11 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         heart = asyncio.create_task(_beat())
         service = Service(settings, await lay(settings))
-        asterisk = own_asterisk(settings, service.secrets)
         await asyncio.to_thread(build.build, service.prompts)
-        if await asyncio.to_thread(asterisk.start):
-            say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")
+        if settings.start_asterisk:
+            asterisk = own_asterisk(settings, service.secrets)
+            if await asyncio.to_thread(asterisk.start):
+                say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")
         async with service.running():
             say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, data in {settings.data}")
             await stopping.wait()

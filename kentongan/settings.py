@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     rtp_end: int = Field(10999, ge=1024, le=65535)
     database_url: str = ""                      #: empty: SQLite in the data folder
     asterisk_root: Path = CHECKOUT / "var/asterisk-root"    #: where a fetched Asterisk lies
+    start_asterisk: bool = True                 #: false: one of the administrator's is there
     trunks: list[str] = ["127.0.0.1"]           #: addresses that may send 112 calls
     node: str = Field("kentongan", pattern="^[a-z0-9-]+$")  #: this instance's name, in the journal and towards Asterisk
     language: str = Field("id", pattern="^(id|en)$")
