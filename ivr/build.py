@@ -1,9 +1,12 @@
 """Builds what callers hear: the prompts of every language, the beep and the music on hold.
 
-The texts are ours (`ivr/prompts/<lang>.toml`); an admin's wording in `<into>/<lang>.toml` wins over them, and
-a human's recording `<into>/<lang>/NAME.wav` wins over every text. What has not changed since the last build
-is left alone: `<into>/built.json` remembers from which text or recording each prompt was made. The voice is a
-placeholder until somebody records a real one.
+The texts are ours (`ivr/prompts/<lang>.toml`); an admin's wording in `<into>/<lang>.toml` wins over them, and a human's
+recording `<into>/<lang>/recorded/NAME.wav` wins over every text. What has not changed since the last build is left
+alone: `<into>/built.json` remembers from which text or recording each prompt was made. The voice is a placeholder until
+somebody records a real one.
+
+A recording never stays beside the files that are played: Asterisk prefers a `.wav` for some channels, refuses it unless
+it is 8 kHz mono, and then plays nothing at all (measured on 22.10.1). One that was laid there is moved.
 """
 import hashlib
 import json
@@ -29,6 +32,7 @@ RECIPE = 1
 
 _TEXTS = Path(__file__).parent / "prompts"
 _MUSIC = "moh/kentongan"
+_RECORDED = "recorded"
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,13 @@ def build(into: Path, languages: Iterable[str] = ("id", "en"),
             faults.append(f"{where}: {fault}")
             return None
 
-    work = [(language, source) for language in languages for source in _sources(into, language)]
+    work: list[tuple[str, _Source]] = []
+    for language in languages:
+        try:
+            _put_recordings_aside(into / language)
+            work += [(language, source) for source in _sources(into, language)]
+        except SoundError as fault:
+            faults.append(str(fault))
     try:
         if known.get(_MUSIC) != f"{RECIPE}:{music.RECIPE}" or not _stands(into / _MUSIC):
             tune = AudioSegment(music.tune().tobytes(), sample_width=2, frame_rate=music.RATE, channels=1)
@@ -154,12 +164,19 @@ def _read(file: Path) -> dict[str, str]:
 def _sources(into: Path, language: str) -> list[_Source]:
     """Every prompt of a language with where it comes from; a recording under a new name is a prompt too."""
     words = texts(into, language) | {"beep": ""}
-    tapes = {path.stem: path for path in (into / language).glob("[!.]*.wav")}
+    tapes = {path.stem: path for path in (into / language / _RECORDED).glob("[!.]*.wav")}
     return [_Source(name, words.get(name, ""), tapes.get(name)) for name in sorted(words | tapes)]
 
 
+def _put_recordings_aside(folder: Path) -> None:
+    for wav in folder.glob("[!.]*.wav"):
+        (folder / _RECORDED).mkdir(exist_ok=True)
+        wav.replace(folder / _RECORDED / wav.name)
+
+
 def _stands(stem: Path) -> bool:
-    return all(path.is_file() for path in sound.pair(stem))
+    """Both files are there, and nothing lies beside them that Asterisk would try to play instead."""
+    return all(path.is_file() for path in sound.pair(stem)) and not stem.with_name(f"{stem.name}.wav").exists()
 
 
 def _seconds(alaw: Path) -> float:

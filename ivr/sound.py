@@ -40,7 +40,10 @@ def tool(name: str) -> str:
 
 def run(command: Sequence[str], given: bytes = b"") -> bytes:
     """Runs a sound tool on `given`; returns what it wrote. SoundError carries its last line of complaint."""
-    done = subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        raise SoundError(f"{Path(command[0]).name} did not end within 60 s") from None
     if done.returncode:
         complaint = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise SoundError(f"{Path(command[0]).name} failed: {complaint[-1]}")

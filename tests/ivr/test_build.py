@@ -101,23 +101,33 @@ def test_a_second_build_makes_nothing_and_changes_no_file(prompts: Path, built: 
 
 def test_a_recorded_voice_wins_whatever_its_rate_and_channels(small: Path, heard: Hear) -> None:
     build(small, ["id"])
-    record(small / "id" / "greeting.wav")
+    record(small / "id" / "recorded" / "greeting.wav")
     made: list[str] = []
     one = next(one for one in build(small, ["id"], made.append) if one.name == "greeting")
     assert made == ["id/greeting"]
     assert one.recorded
     assert one.seconds == pytest.approx(1.14, abs=0.05)         # the silence around the tone is gone
     assert heard(small / "id" / "greeting.alaw").dBFS == pytest.approx(-20.5, abs=1)
-    (small / "id" / "greeting.wav").unlink()
+    (small / "id" / "recorded" / "greeting.wav").unlink()
     one = next(one for one in build(small, ["id"]) if one.name == "greeting")
     assert one.fresh
     assert not one.recorded
 
 
 def test_a_recording_under_a_new_name_is_a_prompt_too(small: Path) -> None:
-    record(small / "id" / "banjir.wav", rate=48000, channels=1)
+    record(small / "id" / "recorded" / "banjir.wav", rate=48000, channels=1)
     build(small, ["id"])
     assert "banjir" in durations(small, "id")
+
+
+def test_a_recording_laid_beside_the_prompts_is_moved_where_asterisk_cannot_trip_over_it(small: Path) -> None:
+    build(small, ["id"])
+    record(small / "id" / "greeting.wav")
+    assert missing(small, ["id"]) == ["id/greeting"]
+    one = next(one for one in build(small, ["id"]) if one.name == "greeting")
+    assert one.recorded
+    assert missing(small, ["id"]) == []
+    assert [path.relative_to(small).as_posix() for path in small.rglob("*.wav")] == ["id/recorded/greeting.wav"]
 
 
 def test_the_admins_own_words_win_and_only_they_are_built_again(small: Path) -> None:
@@ -170,6 +180,16 @@ def test_unreadable_words_are_refused_with_file_and_reason(small: Path) -> None:
     (small / "id.toml").write_text("greeting = 112\n")
     with pytest.raises(SoundError, match="greeting must be a text in quotes"):
         build(small, ["id"])
+
+
+def test_a_language_with_unreadable_words_stops_no_other_language(small: Path) -> None:
+    small.mkdir()
+    shipped = small.parent / "shipped"
+    (shipped / "en.toml").write_text((shipped / "id.toml").read_text())
+    (small / "id.toml").write_text("greeting = Halo\n")
+    with pytest.raises(SoundError, match=r"id\.toml"):
+        build(small, ["id", "en"])
+    assert "greeting" in durations(small, "en")
 
 
 def test_a_language_without_texts_is_refused_and_the_others_are_named(small: Path) -> None:
