@@ -148,11 +148,9 @@ class Outbox:
         async with editing(self._sessions, claim.ticket_id, "kentongan", now) as edit:
             message = await store.message(edit.session, claim.message_id)
             row, agency = await store.forwarding(edit.session, claim.forwarding_id)
-            if message.state == SENT:
-                return
             if standing is SENT:
                 message.state, message.sent_at, message.last_error = SENT, now, None
-                row.sent_at = now
+                row.sent_at = row.sent_at or now
                 if row.state == forwarding.QUEUED:  # else a quick agency has accepted it already
                     await edit.advance(row, agency, forwarding.SENT)
             elif message.attempts == claim.attempts:  # else our claim ended and somebody else is at it

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -13,7 +14,9 @@ from sqlalchemy import select, update
 from db.models import Agency, OutboxMessage
 from tickets import outbox as outbox_module
 from tickets import service, store
+from tickets.acknowledge import acknowledge
 from tickets.agencies import webhook
+from tickets.link import token as make_token
 from tickets.outbox import CLAIM_FOR, Outbox
 
 SECOND = timedelta(seconds=1)
@@ -259,7 +262,8 @@ async def test_a_slow_agency_delays_no_other_and_has_one_message_under_way(
     assert await desk.states(3) == {"damkar": "sent", "polres": "sent"}
 
 
-async def test_a_running_outbox_tries_again_by_itself(desk, listens, outbox, wake, now) -> None:
+async def test_a_running_outbox_tries_again_by_itself(desk, listens, outbox, wake, now, monkeypatch) -> None:
+    monkeypatch.setattr(outbox_module, "LOOK_EVERY_S", 60)
     damkar = await listens("damkar")
     damkar.answers = [500]
     async with running(outbox):
@@ -299,16 +303,15 @@ async def test_who_was_slow_to_fail_does_not_undo_what_another_has_sent(
     desk, listens, http, outbox, now
 ) -> None:
     damkar = await listens("damkar")
-    damkar.answers = [200, 500]
     arrived, answers = asyncio.Event(), asyncio.Event()
 
-    async def first_waits() -> None:
+    async def first_waits_and_is_refused() -> None:
         if len(damkar.keys) == 1:
             arrived.set()
             await answers.wait()
-            damkar.answers = [500]
+            damkar.answers = [400]
 
-    damkar.before_answer = first_waits
+    damkar.before_answer = first_waits_and_is_refused
     ticket_id = await desk.forwarded("damkar", now=now)
     slow = asyncio.create_task(outbox.deliver_due(now))
     await arrived.wait()
@@ -316,8 +319,31 @@ async def test_who_was_slow_to_fail_does_not_undo_what_another_has_sent(
     assert await other.deliver_due(now + CLAIM_FOR) == 1
     answers.set()
     assert await slow == 1
-    assert (await message(desk.sessions)).state == "sent"
+    sent = await message(desk.sessions)
+    assert (sent.state, sent.last_error) == ("sent", None)
     assert await desk.states(ticket_id) == {"damkar": "sent"}
+
+
+async def test_an_agency_that_accepts_before_it_answers_stays_accepted(desk, listens, outbox, now) -> None:
+    damkar = await listens("damkar")
+    ticket_id = await desk.forwarded("damkar", now=now)
+    token = make_token(b"secret", await desk.forwarding_id(ticket_id))
+
+    async def accept() -> None:
+        await acknowledge(desk.sessions, token, b"secret", "Pak Joko", now)
+
+    damkar.before_answer = accept
+    assert await outbox.deliver_due(now) == 1
+    assert await desk.states(ticket_id) == {"damkar": "accepted"}
+    assert (await message(desk.sessions)).state == "sent"
+
+
+async def test_the_signature_holds_whatever_the_zone_of_our_clock(desk, listens, outbox, now) -> None:
+    damkar = await listens("damkar")
+    await desk.forwarded("damkar", now=now)
+    await outbox.deliver_due(now.astimezone(ZoneInfo("Asia/Jakarta")))
+    assert len(damkar.keys) == 1
+    assert (await message(desk.sessions)).state == "sent"
 
 
 async def test_the_outbox_outlives_a_database_that_is_away(
