@@ -111,11 +111,6 @@ async def ticket(session: AsyncSession, ticket_id: int) -> Ticket:
     return _found(await session.get(Ticket, ticket_id), "ticket", ticket_id)
 
 
-async def ticket_numbered(session: AsyncSession, number: str) -> Ticket:
-    """By the number that is read aloud, e.g. "2611-0042". Raises Unknown."""
-    return _found(await session.scalar(select(Ticket).where(Ticket.number == number)), "ticket", number)
-
-
 async def tickets_of(session: AsyncSession, call_id: str) -> Sequence[Ticket]:
     """The call's tickets, the draft that it opened first."""
     linked = select(Ticket).join(CallTicket).where(CallTicket.call_id == call_id).order_by(Ticket.id)
@@ -126,11 +121,6 @@ async def calls_of(session: AsyncSession, ticket_id: int) -> Sequence[str]:
     """Ids of the calls that belong to the ticket."""
     linked = select(CallTicket.call_id).where(CallTicket.ticket_id == ticket_id).order_by(CallTicket.call_id)
     return (await session.scalars(linked)).all()
-
-
-async def newest(session: AsyncSession, limit: int) -> Sequence[Ticket]:
-    """The newest tickets first."""
-    return (await session.scalars(select(Ticket).order_by(Ticket.id.desc()).limit(limit))).all()
 
 
 async def history(session: AsyncSession, ticket_id: int) -> Sequence[TicketStep]:
