@@ -116,9 +116,7 @@ class Caller:
         if self._status:
             self._over.set_result(Ended(self._by, self._status, self._answered.done()))
         else:
-            self._over.set_exception(
-                SippFailed(f"no answer from the exchange. SIPp says: {self._sipp.words()}")
-            )
+            self._over.set_exception(SippFailed(f"no answer from the exchange. SIPp says: {self._sipp.words()}"))
             self._over.exception()  # nobody needs to ask
 
 
@@ -149,13 +147,11 @@ async def dial(
     keywords: dict[str, object] = {"from": _from(number, name, host), "privacy": "none" if number else "id"}
     sound, call_id = Sound(host, alaw(voice)), uuid.uuid4().hex
     caller = Caller(sound, call_id, hangs_up_after)
-    more = ("-m", "1", "-aa", "-s", called, "-cid_str", call_id)
+    more = ("-m", "1", "-r", "1000", "-aa", "-s", called, "-cid_str", call_id)
     try:
         for key in keys:
             sound.press(key.digit, key.at)
-        async with sipp_runs(
-            "caller", to, host, {**keywords, "rtp": sound.port}, caller._tells, *more
-        ) as sipp:
+        async with sipp_runs("caller", to, host, {**keywords, "rtp": sound.port}, caller._tells, *more) as sipp:
             caller._sipp = sipp
             sipp.gone.add_done_callback(caller._is_gone)
             caller._hang_up_after(limit)
@@ -186,7 +182,7 @@ class PhoneCall:
     def __init__(self, phone: "Phone", invite: Message) -> None:
         self.call_id, self._phone, self._invite = invite.call_id, phone, invite
         self.sound = Sound(phone.address[0], phone.voice)
-        self._picked_up = False
+        self._decided = self._picked_up = self._hung_up = False
         self._status = 0
         self._by: Literal["caller", "callee"] = "caller"
         self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
@@ -198,10 +194,14 @@ class PhoneCall:
         return self._invite.header("From")
 
     def answers(self) -> None:
-        self._command("ANSWER", self.sound.port)
+        if not self._decided:
+            self._decided = True
+            self._command("ANSWER", self.sound.port)
 
     def refuses(self, status: Refusal = 486) -> None:
-        self._command(f"REFUSE{status}")
+        if not self._decided:
+            self._decided = True
+            self._command(f"REFUSE{status}")
 
     async def hangs_up(self) -> Ended:
         """Lay down the handset: BYE in a conversation, 486 while it still rings."""
@@ -217,10 +217,10 @@ class PhoneCall:
         return self.sound.heard()
 
     def _hang_up(self) -> None:
-        if self._picked_up:
+        self.refuses()
+        if self._picked_up and not self._hung_up:
             self._command("HANGUP")
-        else:
-            self.refuses()
+        self._hung_up = True  # or as soon as the answer is acknowledged
 
     def _command(self, word: str, subject: object = "") -> None:
         if not self._over.done():
@@ -241,7 +241,9 @@ class PhoneCall:
                 if media := self._invite.media():
                     self.sound.connect(*media)
                 self._phone._picked_up.put_nowait(self)
-                if self._phone.talks_for is not None:
+                if self._hung_up:
+                    self._command("HANGUP")
+                elif self._phone.talks_for is not None:
                     self._later(self._phone.talks_for, self._hang_up)
             case "BYE", sent, 0:
                 self._by = "callee" if sent else "caller"
@@ -363,8 +365,8 @@ async def phone_registers(
     more = ("-rsa", f"{at[0]}:{at[1]}", "-au", user, "-ap", password, "-default_behaviors", "all,-abortunexp")
     async with sipp_runs("phone", at, host, {"user": user}, phone._tells, *more) as sipp:
         phone._sipp, phone.address = sipp, sipp.address
+        await phone.registers()
         try:
-            await phone.registers()
             yield phone
         finally:
             with suppress(TimeoutError, SippFailed):  # the exchange may be gone

@@ -8,17 +8,20 @@ polled.
 """
 
 import asyncio
+import itertools
 import os
+import random
 import re
 import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 Address = tuple[str, int]
+_PORTS = itertools.cycle(random.sample(range(30000, 32768), 2768))
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 
@@ -149,8 +152,8 @@ async def sipp_runs(
             arguments += ["-key", keyword, str(value)]
         stderr = os.open(sipp.room / "stderr", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            process = await asyncio.create_subprocess_exec(
-                program, *arguments, cwd=room, start_new_session=True,
+            process = await asyncio.create_subprocess_exec(  # setpriv: after kill -9 of us it dies, too
+                "setpriv", "--pdeathsig=KILL", program, *arguments, cwd=room, start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=stderr,
             )  # fmt: skip
         finally:
@@ -158,12 +161,12 @@ async def sipp_runs(
         try:
             yield sipp
         finally:
-            await _stop(process)
+            await _stop(process, at_its_end=sipp.gone.done())
             sipp.close()
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
+async def _stop(process: asyncio.subprocess.Process, at_its_end: bool) -> None:
+    if not at_its_end:
         process.terminate()
     try:
         async with asyncio.timeout(2):
@@ -174,6 +177,9 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A free UDP port below those that the system hands out, lest it hands this one out before SIPp has it."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
