@@ -36,7 +36,8 @@ def look(channels: Iterable[Channel], bridges: Iterable[Bridge], ours: set[str],
     """`ours`: ids of the channels that our application holds; `known`: of those that this process knows already."""
     left = {channel.id: channel for channel in channels if channel.id in ours and channel.id not in known}
     rooms = {bridge.id: set(bridge.channels) for bridge in bridges if bridge.id.endswith(BRIDGE)}
-    calls = [_call(caller, left, rooms) for caller in left.values() if caller.channelvars.get("KENTONGAN_CALL") == caller.id]
+    callers = [channel for channel in left.values() if channel.channelvars.get("KENTONGAN_CALL") == channel.id]
+    calls = [_call(caller, left, rooms) for caller in callers]
     kept = {call.caller.id for call in calls} | {call.phone for call in calls}
     used = {call.bridge for call in calls}
     return Estate(

@@ -160,7 +160,7 @@ class Centre:
         return comforted(call.caller, welcome, lambda: self.acd.place(call.id), self.rules.tell_place_every)
 
     async def answers(self, desk: Desk, call: Call) -> bool:
-        """Ring the desk's phone; whether its operator answered. If not, the desk rests and the phone is silent again."""
+        """Ring the desk's phone; whether its operator answered. If not, the phone falls silent and the desk rests."""
         phone = self._exchange.leg(adopt.phone_id(call.id, desk.name, uuid4().hex[:8]))
         self._legs[phone.id] = (call, phone)
         call.joined_by(phone)
@@ -173,8 +173,8 @@ class Centre:
             rang = await phone.rang(self.rules.ring_within)
             answered = rang and await phone.picked_up(self.rules.offer_for)
             if not answered:
-                why = "did not answer" if rang else "phone did not ring"
-                self.notes.note("unanswered", call.id, operator=desk.name, why=f"refused ({phone.cause})" if phone.gone else why)
+                why = f"refused ({phone.cause})" if phone.gone else "did not answer" if rang else "phone did not ring"
+                self.notes.note("unanswered", call.id, operator=desk.name, why=why)
                 self.acd.rests(desk, why)
         finally:
             if not answered:

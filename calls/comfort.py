@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from telephony.ari import AriError
+from telephony.ari_operations import AriError
 from telephony.leg import Leg
 
 log = logging.getLogger(__name__)

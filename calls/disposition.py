@@ -1,4 +1,4 @@
-"""calls ◆ The operator's verdict on a call. Pure: a table. (What is true of the report is the ticket's verification.)"""
+"""calls ◆ The operator's verdict on a call. Pure: a table. (Whether a report is true: the ticket's verification.)"""
 from enum import StrEnum
 
 

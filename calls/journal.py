@@ -147,7 +147,7 @@ class Journal:
                 file.flush()
                 os.fdatasync(file.fileno())
             except OSError:
-                log.exception("the journal's file cannot be written; notes go to the database alone: free %s", self._path)
+                log.exception("the journal's file %s cannot be written; notes go to the database alone", self._path)
 
     def _to_database(self, notes: Sequence[Note]) -> bool:
         if notes:

@@ -35,7 +35,8 @@ class IllegalStep(Exception):
 def step(now: Stage, to: Stage) -> Stage:
     """The stage after the step; raises `IllegalStep` where the table has none."""
     if to not in STEPS[now]:
-        raise IllegalStep(f"a call cannot go from {now} to {to}; it can go to {', '.join(sorted(STEPS[now])) or 'nothing'}")
+        legal = ", ".join(sorted(STEPS[now])) or "nothing"
+        raise IllegalStep(f"a call cannot go from {now} to {to}; it can go to {legal}")
     return to
 
 

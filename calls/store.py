@@ -39,7 +39,8 @@ def _arrived(connection: Connection, node: str, call_id: str, note: JournalNote)
     arrived_at = datetime.fromisoformat(note.facts["arrived_at"])
     number = note.facts["number"]
     connection.execute(insert(Call).values(
-        id=call_id, node=node, caller_number=number, stage=Stage.ARRIVED, topic="any", pressed="", arrived_at=arrived_at))
+        id=call_id, node=node, caller_number=number, stage=Stage.ARRIVED, topic="any", pressed="",
+        arrived_at=arrived_at))
     tickets.open_draft(connection, call_id, topic="any", reporter_number=number, at=arrived_at)
     recordings.expect(connection, call_id, raw_name=f"{call_id}.raw", starts_at=arrived_at)
 

@@ -45,7 +45,8 @@ class Receiver:
         received_at = time.time()
         async with (
             aiohttp.ClientSession() as http,
-            http.post(payload["acknowledge_url"], data={"by": self._by}, headers={"Accept": "application/json"}) as answer,
+            http.post(payload["acknowledge_url"], data={"by": self._by},
+                      headers={"Accept": "application/json"}) as answer,
         ):
             self.receipts.put_nowait(Receipt(key, payload, received_at, answer.status == 200))
 

@@ -30,7 +30,7 @@ def main() -> None:
     """The command `kentongan`."""
     try:
         app()
-    except Exception as fault:      # noqa: BLE001 - the last door: a person reads it
+    except Exception as fault:              # the last door: a person reads it
         if not isinstance(fault, _told()):
             raise
         _fail(str(fault))
@@ -123,8 +123,8 @@ def build_prompts() -> None:
     from ivr.build import build
     folder = porch.load().data / "prompts"
     built = build(folder, progress=lambda name: print(f"  {name}", flush=True))
-    fresh = sum(one.fresh for one in built)
-    print(f"{len(built)} prompts in {folder}, {fresh} of them built now, {sum(one.recorded for one in built)} recorded by a human")
+    fresh, recorded = sum(one.fresh for one in built), sum(one.recorded for one in built)
+    print(f"{len(built)} prompts in {folder}, {fresh} of them built now, {recorded} recorded by a human")
 
 
 @asterisk_app.command()

@@ -26,9 +26,10 @@ from calls.store import JournalStore
 from db.engine import async_engine, sync_engine
 from ivr import build
 from ivr.menu_file import SEED, MenuFile
-from kentongan.guard import HEARTBEAT_FD
+from ivr.sound import SoundError
 from kentongan.ground import Ground, lay
-from kentongan.settings import Secrets, Settings, own_asterisk
+from kentongan.guard import HEARTBEAT_FD
+from kentongan.settings import Settings, own_asterisk
 from recordings.archivist import Archivist
 from routing import roster
 from routing import store as routing_store
@@ -117,7 +118,8 @@ class Service:
             http = await stack.enter_async_context(aiohttp.ClientSession())
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(work) for work in (
-                    self.ari.run(), self.ami.run(), self.agi.run(), self.bulletin.run(), self._follow_roster(), self._watch_lag(),
+                    self.ari.run(), self.ami.run(), self.agi.run(),
+                    self.bulletin.run(), self._follow_roster(), self._watch_lag(),
                     Archivist(self.sessions, self.settings.data / "spool", self.settings.data / "recordings",
                               self._wake_archivist).run(),
                     Outbox(self.sessions, http, self._link, self._wake_outbox).run(),
@@ -212,13 +214,17 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         heart = asyncio.create_task(_beat())
         service = Service(settings, await lay(settings))
-        await asyncio.to_thread(build.build, service.prompts)
+        try:
+            await asyncio.to_thread(build.build, service.prompts)
+        except SoundError as wrong:             # what stood there before still stands; the health page tells
+            log.error("not every prompt could be built: %s", wrong)
         if settings.start_asterisk:
             asterisk = own_asterisk(settings, service.secrets)
             if await asyncio.to_thread(asterisk.start):
                 say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")
         async with service.running():
-            say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, data in {settings.data}")
+            say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, "
+                f"data in {settings.data}")
             await stopping.wait()
             say("stopping: waiting callers go the way out, conversations stay")
         heart.cancel()

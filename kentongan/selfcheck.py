@@ -62,7 +62,8 @@ def _host_name(settings: Settings) -> Iterator[Finding]:
             asked.result(timeout=NAME_WITHIN)
             bad, says = False, f"{name} resolves in {(time.monotonic() - began) * 1000:.0f} ms"
         except (OSError, TimeoutError) as fault:
-            bad, says = True, f"{name} does not resolve at once ({type(fault).__name__}): every call would stall for seconds"
+            bad = True
+            says = f"{name} does not resolve at once ({type(fault).__name__}): every call would stall for seconds"
     yield Finding("host name", bad, says, f"add the line `127.0.1.1 {name}` to /etc/hosts")
 
 
@@ -87,7 +88,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
     parent = next(folder for folder in (settings.data, *settings.data.parents) if folder.exists())
     free = shutil.disk_usage(parent).free
     yield Finding("disk", free < FREE_BYTES, f"{free / 1e9:.1f} GB free for recordings",
-                  "a full disk ends recordings without a word: free some space, or give KENTONGAN_DATA a volume of its own")
+                  "a full disk ends recordings without a word: free some, or give KENTONGAN_DATA a volume of its own")
 
 
 def _programs(settings: Settings) -> Iterator[Finding]:
@@ -109,15 +110,16 @@ def _ports(settings: Settings) -> Iterator[Finding]:
                   "two of them are the same: change one in kentongan.toml or by KENTONGAN_…")
     low, high = settings.rtp_start, settings.rtp_end
     yield Finding("audio ports", high - low < 39, f"{low} to {high}",
-                  "a call and its operator need four: 20 calls want at least 80 (KENTONGAN_RTP_START, KENTONGAN_RTP_END)")
+                  "a call and its operator need four: 20 calls want 80 (KENTONGAN_RTP_START, KENTONGAN_RTP_END)")
     if not settings.host.startswith(LOOPBACK):
-        yield Finding("listening", True, f"{settings.host} is not loopback, and neither the doors nor SIP are encrypted yet",
+        yield Finding("listening", True, f"{settings.host} is not loopback; neither doors nor SIP are encrypted yet",
                       "put a TLS proxy and a firewall before them, or set host = \"127.0.0.1\"")
 
 
 def _limits(settings: Settings) -> Iterator[Finding]:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    yield Finding("file handles", soft < HANDLES, str(soft), f"ulimit -n {HANDLES} before starting (a call needs about eight)")
+    yield Finding("file handles", soft < HANDLES, str(soft),
+                  f"ulimit -n {HANDLES} before starting (a call needs about eight)")
     try:
         ZoneInfo(settings.timezone)
         bad = False
@@ -128,11 +130,13 @@ def _limits(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     kind = settings.database_url.partition(":")[0]
-    if kind == "sqlite" and not (settings.data / "kentongan.db").exists() and str(settings.data) in settings.database_url:
+    own = settings.data / "kentongan.db"
+    if settings.database_url.endswith(str(own)) and not own.exists():
         yield Finding("database", False, "SQLite, made at the first start")
         return
     current = is_current(settings.database_url)
-    yield Finding("database", not current, f"{kind}, {'up to date' if current else 'not of this version'}", "kentongan db migrate")
+    says = f"{kind}, {'up to date' if current else 'not of this version'}"
+    yield Finding("database", not current, says, "kentongan db migrate")
 
 
 LOOKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (

@@ -70,7 +70,8 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as wrong:
-        lines = [f"  {'.'.join(map(str, fault['loc']))} = {fault.get('input')!r}: {fault['msg']}" for fault in wrong.errors()]
+        lines = [f"  {'.'.join(map(str, fault['loc']))} = {fault.get('input')!r}: {fault['msg']}"
+                 for fault in wrong.errors()]
         raise SettingsError("These settings cannot be used (kentongan.toml in the data folder, or KENTONGAN_… in the "
                             "environment):\n" + "\n".join(lines)) from None
     except tomllib.TOMLDecodeError as wrong:

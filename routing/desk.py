@@ -1,4 +1,4 @@
-"""routing: an operator's desk as the queue sees it: a phone, skills, and a state that only steps of the table change."""
+"""routing: an operator's desk as the queue sees it: a phone, skills, a state that only steps of the table change."""
 from dataclasses import dataclass
 
 from routing.operators import OUT, Seat, State, step, why_not_free

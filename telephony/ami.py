@@ -29,7 +29,7 @@ from typing import Any, Final
 from panoramisk.actions import Action
 from panoramisk.ami_protocol import AMIProtocol
 
-from telephony.ari import BadCredentials
+from telephony.ari_operations import BadCredentials
 
 log = logging.getLogger(__name__)
 # panoramisk prints whole messages, our password included.

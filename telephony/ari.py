@@ -16,14 +16,12 @@ Two rules for whoever uses it:
   in order. So it has to be short (a call waits 800 ms to be claimed), must not wait for events, and handlers
   must bear an event that the snapshot already told.
 
-Operations, their paths and their parameters stand in `USED`; the methods are built on that table, and a test
-compares it with what the running Asterisk says about itself. Least version: 22.10.1.
+What it asks stands in ari_operations.py, the words for it in ari_resources.py. Least version: 22.10.1.
 """
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -32,7 +30,18 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from telephony.events import ApplicationReplaced, Bridge, Channel, Event, Unknown, channel_id, decode
+from telephony.ari_operations import (
+    EVENTS_WEBSOCKET,
+    AriError,
+    AriTimeout,
+    AriUnreachable,
+    BadCredentials,
+    Gone,
+    Operation,
+    Replaced,
+)
+from telephony.ari_resources import Applications, Asterisk, Bridges, Channels, Events, Playbacks
+from telephony.events import ApplicationReplaced, Event, Unknown, channel_id, decode
 
 log = logging.getLogger(__name__)
 
@@ -44,130 +53,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0           #: s, between attempts to connec
 
 #: Events that nobody needs: 17 of the 39 of an operator's call.
 DISALLOWED: Final = ("ChannelVarset", "ChannelDialplan", "ChannelCallerId", "ChannelConnectedLine")
-
-
-class AriError(Exception):
-    """Asterisk refused a command, or did not answer it as it should. `status` 0: no answer at all."""
-
-    def __init__(self, status: int, method: str, path: str, message: str) -> None:
-        """`path` with ids but without the query, which may hold a caller's number."""
-        super().__init__(status, method, path, message)
-        self.status, self.method, self.path, self.message = status, method, path, message
-
-    def __str__(self) -> str:
-        return f"ARI {self.method} {self.path}: {self.status or 'no answer'} {self.message}"
-
-
-class Gone(AriError):
-    """The channel, bridge or playback is not there (any more), or not ours: it has just hung up. Normal."""
-
-
-class AriTimeout(AriError):
-    """No answer within `REQUEST_LIMIT`. Asterisk may still carry the command out."""
-
-
-class AriUnreachable(AriError):
-    """No connection to Asterisk, or it broke under the command."""
-
-
-class BadCredentials(Exception):
-    """Asterisk does not accept our user and password. Trying again does not help: somebody has to mend it."""
-
-
-class Replaced(Exception):
-    """Another process has connected under our application's name and gets its events: stop acting at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of ARI's: `path` with {parameters}, `query` the names it may carry, `body` the JSON's
-    name.
-
-    `gone`: the statuses that mean "just hung up" here. (409 on a creation means "this id is taken" instead.)
-    """
-
-    method: str
-    path: str
-    query: tuple[str, ...] = ()
-    body: str = ""
-    gone: frozenset[int] = frozenset()
-
-
-_GONE: Final = frozenset({404, 409})
-#: add/removeChannel name the channel in the query: 400 "Channel not found", 422 "Channel not in Stasis
-#: application"
-_GONE_FROM_BRIDGE: Final = _GONE | {400, 422}
-
-CHANNELS_LIST = Operation("GET", "/channels")
-CHANNELS_GET = Operation("GET", "/channels/{channelId}", gone=_GONE)
-CHANNELS_ORIGINATE = Operation(
-    "POST", "/channels",
-    query=("endpoint", "app", "appArgs", "callerId", "timeout", "channelId", "originator", "formats"),
-    body="variables",
-)
-CHANNELS_HANGUP = Operation("DELETE", "/channels/{channelId}", query=("reason",), gone=_GONE)
-CHANNELS_CONTINUE = Operation(
-    "POST", "/channels/{channelId}/continue", query=("context", "extension", "priority"), gone=_GONE
-)
-CHANNELS_ANSWER = Operation("POST", "/channels/{channelId}/answer", gone=_GONE)
-CHANNELS_START_MOH = Operation("POST", "/channels/{channelId}/moh", query=("mohClass",), gone=_GONE)
-CHANNELS_STOP_MOH = Operation("DELETE", "/channels/{channelId}/moh", gone=_GONE)
-CHANNELS_PLAY = Operation("POST", "/channels/{channelId}/play/{playbackId}", query=("media",), gone=_GONE)
-CHANNELS_GET_VARIABLE = Operation("GET", "/channels/{channelId}/variable", query=("variable",), gone=_GONE)
-CHANNELS_SET_VARIABLES = Operation("POST", "/channels/{channelId}/variables", body="variables", gone=_GONE)
-BRIDGES_LIST = Operation("GET", "/bridges")
-BRIDGES_CREATE = Operation("POST", "/bridges", query=("type", "bridgeId", "name"))
-BRIDGES_DESTROY = Operation("DELETE", "/bridges/{bridgeId}", gone=_GONE)
-BRIDGES_ADD_CHANNEL = Operation(
-    "POST", "/bridges/{bridgeId}/addChannel", query=("channel",), gone=_GONE_FROM_BRIDGE
-)
-BRIDGES_REMOVE_CHANNEL = Operation(
-    "POST", "/bridges/{bridgeId}/removeChannel", query=("channel",), gone=_GONE_FROM_BRIDGE
-)
-PLAYBACKS_STOP = Operation("DELETE", "/playbacks/{playbackId}", gone=_GONE)
-EVENTS_WEBSOCKET = Operation("GET", "/events", query=("app", "subscribeAll"))
-EVENTS_CLAIM = Operation("POST", "/events/claim", query=("channelId", "application"), gone=_GONE)
-APPLICATIONS_GET = Operation("GET", "/applications/{applicationName}", gone=frozenset({404}))
-APPLICATIONS_FILTER = Operation("PUT", "/applications/{applicationName}/eventFilter", body="filter")
-ENDPOINTS_LIST = Operation("GET", "/endpoints")
-ENDPOINTS_GET = Operation("GET", "/endpoints/{tech}/{resource}", gone=frozenset({404}))
-ASTERISK_INFO = Operation("GET", "/asterisk/info", query=("only",))
-ASTERISK_PING = Operation("GET", "/asterisk/ping")
-
-#: All that we ask of Asterisk, for the contract test and for whoever writes an ARI proxy or a firewall.
-USED: Final[tuple[Operation, ...]] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Operation)
-)
-
-
-class Application(msgspec.Struct, frozen=True):
-    """What Asterisk holds in an application's name, also while nobody is connected under it."""
-
-    name: str
-    channel_ids: list[str] = []
-    bridge_ids: list[str] = []
-
-
-class Endpoint(msgspec.Struct, frozen=True):
-    """A phone or a trunk. `state`: online, offline, unknown."""
-
-    technology: str
-    resource: str
-    state: str = "unknown"
-    channel_ids: list[str] = []
-
-
-class _System(msgspec.Struct):
-    version: str
-
-
-class _Info(msgspec.Struct):
-    system: _System
-
-
-class _Value(msgspec.Struct):
-    value: str
-
 
 T = TypeVar("T")
 
@@ -200,7 +85,6 @@ class Ari:
         self.playbacks = Playbacks(self)
         self.events = Events(self)
         self.applications = Applications(self)
-        self.endpoints = Endpoints(self)
         self.asterisk = Asterisk(self)
         self.connected = False      #: events are flowing; true already while `on_up` is running
         self.requests = 0           #: commands given
@@ -382,193 +266,3 @@ def _message(answer: bytes) -> str:
     except msgspec.MsgspecError:
         return ""
     return str(said.get("message") or said.get("error") or "")[:200]
-
-
-class Channels:
-    """One party's side of a call each. Every method with a `channel_id` raises `Gone` when it has hung up."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def list(self) -> "list[Channel]":
-        """All channels of this Asterisk, ours or not, with their `channelvars`."""
-        return await self._ari.ask(list[Channel], CHANNELS_LIST)
-
-    async def get(self, channel_id: str) -> Channel:
-        return await self._ari.ask(Channel, CHANNELS_GET, channelId=channel_id)
-
-    async def originate(
-        self,
-        endpoint: str,
-        *,
-        channel_id: str,
-        app_args: str = "",
-        caller_id: str = "",
-        timeout: int = 30,
-        originator: str | None = None,
-        formats: str | None = None,
-        variables: Mapping[str, str] | None = None,
-    ) -> Channel:
-        """Ring `endpoint` ("PJSIP/op01"); when it answers, its channel enters our application with
-        `app_args`.
-
-        `channel_id` is ours, so that its events can be awaited before it exists. `timeout` in seconds.
-        `variables` are reported in `channelvars`. `originator` (codecs are taken from it) must be alive.
-        Raises `AriError`: 500 the phone is not registered, 400 no such endpoint, 409 the id is taken.
-        """
-        answer = await self._ari.send(
-            CHANNELS_ORIGINATE,
-            {"variables": _reported(variables, True)} if variables else None,
-            endpoint=endpoint, app=self._ari.app, appArgs=app_args or None, callerId=caller_id or None,
-            timeout=timeout, channelId=channel_id, originator=originator, formats=formats,
-        )
-        return self._ari._as(Channel, CHANNELS_ORIGINATE, answer)
-
-    async def answer(self, channel_id: str) -> None:
-        """Answer; harmless if it is answered. Waits for the end of a prompt that is being played."""
-        await self._ari.send(CHANNELS_ANSWER, channelId=channel_id)
-
-    async def hangup(self, channel_id: str, reason: str = "normal") -> None:
-        """End the channel. `reason`: normal, busy, congestion, no_answer, timeout, rejected, …"""
-        await self._ari.send(CHANNELS_HANGUP, channelId=channel_id, reason=reason)
-
-    async def continue_in_dialplan(
-        self, channel_id: str, context: str, extension: str, priority: int = 1
-    ) -> None:
-        """Give the channel back to the dialplan at this place."""
-        await self._ari.send(
-            CHANNELS_CONTINUE, channelId=channel_id, context=context, extension=extension, priority=priority
-        )
-
-    async def play(self, channel_id: str, media: str, playback_id: str) -> None:
-        """Play `media` ("sound:/path/without/ending"). PlaybackFinished tells the end. Never reuse an id."""
-        await self._ari.send(CHANNELS_PLAY, channelId=channel_id, playbackId=playback_id, media=media)
-
-    async def start_moh(self, channel_id: str, moh_class: str) -> None:
-        await self._ari.send(CHANNELS_START_MOH, channelId=channel_id, mohClass=moh_class)
-
-    async def stop_moh(self, channel_id: str) -> None:
-        await self._ari.send(CHANNELS_STOP_MOH, channelId=channel_id)
-
-    async def get_variable(self, channel_id: str, variable: str) -> str:
-        """The value, or "" if there is none."""
-        try:
-            answer = await self._ari.ask(
-                _Value, CHANNELS_GET_VARIABLE, channelId=channel_id, variable=variable
-            )
-        except Gone as gone:
-            if gone.message == "Provided variable was not found":
-                return ""
-            raise
-        return answer.value
-
-    async def set_variables(
-        self, channel_id: str, variables: Mapping[str, str], report_events: bool = True
-    ) -> None:
-        """Set variables, by default so that they come back as `channelvars` in every event and in `list`.
-
-        Waits for the end of a prompt that is being played.
-        """
-        body = {"variables": _reported(variables, report_events)}
-        await self._ari.send(CHANNELS_SET_VARIABLES, body, channelId=channel_id)
-
-
-def _reported(variables: Mapping[str, str], report_events: bool) -> dict[str, object]:
-    return {name: {"value": value, "report_events": report_events} for name, value in variables.items()}
-
-
-class Bridges:
-    """Mixes of channels."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def list(self) -> "list[Bridge]":
-        return await self._ari.ask(list[Bridge], BRIDGES_LIST)
-
-    async def create(self, bridge_id: str, type: str = "mixing", name: str = "") -> Bridge:
-        """A new bridge under our id. Raises `AriError` 409 if the id is taken."""
-        return await self._ari.ask(Bridge, BRIDGES_CREATE, bridgeId=bridge_id, type=type, name=name or None)
-
-    async def add_channel(self, bridge_id: str, channel_id: str) -> None:
-        """Raises `Gone` when either is. Waits for the end of a prompt that the channel is playing."""
-        await self._ari.send(BRIDGES_ADD_CHANNEL, bridgeId=bridge_id, channel=channel_id)
-
-    async def remove_channel(self, bridge_id: str, channel_id: str) -> None:
-        """Raises `Gone` when either is, or when the channel is not in this bridge."""
-        await self._ari.send(BRIDGES_REMOVE_CHANNEL, bridgeId=bridge_id, channel=channel_id)
-
-    async def destroy(self, bridge_id: str) -> None:
-        """Its channels stay alive."""
-        await self._ari.send(BRIDGES_DESTROY, bridgeId=bridge_id)
-
-
-class Playbacks:
-    """Sounds that are being played."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def stop(self, playback_id: str) -> None:
-        """Silence it. Raises `Gone` when it has ended by itself."""
-        await self._ari.send(PLAYBACKS_STOP, playbackId=playback_id)
-
-
-class Events:
-    """Calls that wait to be claimed."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def claim(self, channel_id: str) -> bool:
-        """Whether the call is ours. False: somebody was quicker, it went the way out, or it has hung up."""
-        try:
-            await self._ari.send(EVENTS_CLAIM, channelId=channel_id, application=self._ari.app)
-        except Gone:
-            return False
-        return True
-
-
-class Applications:
-    """What is held in whose name."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def get(self, name: str) -> Application:
-        """Raises `Gone` if nobody is connected under this name and nothing is held in it."""
-        return await self._ari.ask(Application, APPLICATIONS_GET, applicationName=name)
-
-    async def filter(self, name: str, disallowed: tuple[str, ...]) -> None:
-        """Never send these types of events."""
-        body = {"disallowed": [{"type": kind} for kind in disallowed]}
-        await self._ari.send(APPLICATIONS_FILTER, body, applicationName=name)
-
-
-class Endpoints:
-    """Phones and trunks."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def list(self) -> "list[Endpoint]":
-        return await self._ari.ask(list[Endpoint], ENDPOINTS_LIST)
-
-    async def get(self, technology: str, resource: str) -> Endpoint:
-        """For example ("PJSIP", "op01"). Raises `Gone` if Asterisk knows none: its log then has an ERROR."""
-        return await self._ari.ask(Endpoint, ENDPOINTS_GET, tech=technology, resource=resource)
-
-
-class Asterisk:
-    """Asterisk itself."""
-
-    def __init__(self, ari: Ari) -> None:
-        self._ari = ari
-
-    async def version(self) -> str:
-        """For example "22.10.1"; a distribution may append to it."""
-        return (await self._ari.ask(_Info, ASTERISK_INFO, only="system")).system.version
-
-    async def ping(self) -> None:
-        """Returns if Asterisk answers."""
-        await self._ari.send(ASTERISK_PING)

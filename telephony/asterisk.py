@@ -208,7 +208,8 @@ class Asterisk:
             return False
         if len(str(self.home / "run/asterisk.ctl")) > SOCKET_PATH_LIMIT:
             raise AsteriskError(
-                f"{self.home}/run/asterisk.ctl is too long for a socket (107 characters): choose a shorter KENTONGAN_DATA")
+                f"{self.home}/run/asterisk.ctl is too long for a socket ({SOCKET_PATH_LIMIT} characters): "
+                "choose a shorter KENTONGAN_DATA")
         for folder in ("etc", "lib/keys", "log", "run", "spool"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         (self._plan.data / "spool").mkdir(parents=True, exist_ok=True)

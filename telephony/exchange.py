@@ -2,7 +2,8 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from telephony.ari import Ari, Gone
+from telephony.ari import Ari
+from telephony.ari_operations import Gone
 from telephony.leg import AriLeg, Leg
 
 

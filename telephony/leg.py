@@ -13,7 +13,8 @@ from typing import Protocol
 from uuid import uuid4
 
 from telephony import events
-from telephony.ari import Ari, Gone
+from telephony.ari import Ari
+from telephony.ari_operations import AriError, Gone
 
 log = logging.getLogger(__name__)
 
@@ -148,9 +149,14 @@ class AriLeg:
         return await self._digits.get()
 
     async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None:
-        """Ring a phone; this leg's channel id is the one we chose. An unregistered phone is gone at once."""
-        await self._tell(self._ari.channels.originate(
-            endpoint, channel_id=self.id, app_args="offer", caller_id=caller_number or "", timeout=ceil(give_up_after)))
+        """Ring a phone; this leg's channel id is the one we chose. A phone that cannot be rung is gone at once."""
+        try:
+            await self._ari.channels.originate(
+                endpoint, channel_id=self.id, app_args="offer", caller_id=caller_number or "",
+                timeout=ceil(give_up_after))
+        except AriError as refused:             # 500 "Allocation failed": it is not registered
+            log.warning("%s cannot be rung: %s", endpoint, refused)
+            self._goes()
 
     async def rang(self, within: float) -> bool:
         """Whether the phone says within so many seconds that it rings (or is answered); False also when it is gone."""

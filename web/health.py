@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from telephony.ari import AriError
+from telephony.ari_operations import AriError
 from web import store
 
 log = logging.getLogger(__name__)
@@ -131,10 +131,10 @@ def has_room(free: int, total: int) -> bool:
 
 
 def menu(fault: Callable[[], str | None]) -> Callable[[], Awaitable[Verdict]]:
-    """The admin's file is the menu in force. `fault` says why it is not."""
+    """The admin's file is the menu in force. `fault` says why it is not; it is asked in the event loop."""
 
     async def look() -> Verdict:
-        wrong = await asyncio.to_thread(fault)
+        wrong = fault()
         return wrong is None, "in force" if wrong is None else f"the last good one is in force; refused: {wrong}"
 
     return look

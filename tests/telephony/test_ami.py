@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from telephony.ami import Ami, AmiError
-from telephony.ari import BadCredentials
+from telephony.ari_operations import BadCredentials
 
 pytestmark = pytest.mark.asterisk
 

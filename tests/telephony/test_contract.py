@@ -9,8 +9,8 @@ from urllib.request import Request, urlopen
 import pytest
 from aiohttp import encode_basic_auth
 
-from telephony import ari
-from telephony.ari import USED, Operation
+from telephony import ari_operations as ari
+from telephony.ari_operations import USED, Operation
 from telephony.events import KNOWN
 
 pytestmark = pytest.mark.asterisk

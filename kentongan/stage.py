@@ -1,0 +1,131 @@
+"""The porch: the stage of the demo: a place of its own, the service in a process of its own, and its doors."""
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from kentongan.settings import Settings, load, own_asterisk, secrets_of
+
+PATIENCE = 20.0
+PORTS = ("sip_port", "http_port", "ari_port", "ami_port", "agi_port")
+
+
+def own_place(settings: Settings) -> Settings:
+    """A folder of the demo's own, begun anew, and ports that are free: it plays beside a service that runs."""
+    data = settings.data / "demo"
+    shutil.rmtree(data, ignore_errors=True)
+    if (built := settings.data / "prompts").exists():           # as `make setup` has built them
+        shutil.copytree(built, data / "prompts")
+    taken = {name: _free_port() for name in PORTS if not _is_free(settings.host, getattr(settings, name))}
+    for name, port in taken.items():
+        print(f"  port {getattr(settings, name)} is taken; {name} is {port} for the demo")
+    values = {name: getattr(settings, name) for name in PORTS} | taken
+    return load(data=data, asterisk_root=settings.asterisk_root, **values)
+
+
+def _is_free(host: str, port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind is socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment_of(settings: Settings) -> str:
+    names = ("data", *PORTS)
+    return " ".join(f"KENTONGAN_{name.upper()}={getattr(settings, name)}" for name in names)
+
+
+@asynccontextmanager
+async def service(settings: Settings, keep: bool) -> AsyncIterator[int]:
+    """`kentongan run` in a process of its own; ended with its Asterisk after the body, unless it is to stay."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    log_file = settings.data / "service.log"
+    environment = os.environ | dict(pair.split("=", 1) for pair in environment_of(settings).split(" "))
+    with log_file.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "kentongan.cli", "run", env=environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=output, stderr=output, start_new_session=True)
+    finished = False
+    try:
+        await _until_healthy(settings, process, log_file)
+        yield process.pid
+        finished = True
+    finally:
+        if not (keep and finished):
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                await process.wait()
+            own_asterisk(settings, secrets_of(settings, [])).stop()
+
+
+async def _until_healthy(settings: Settings, process: asyncio.subprocess.Process, log_file: Path) -> None:
+    print("  starting: prompts, database, Asterisk, service …", flush=True)
+    async with asyncio.timeout(90), aiohttp.ClientSession() as http:
+        while process.returncode is None:
+            try:
+                async with http.get(f"{settings.public_url}/healthz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
+    raise RuntimeError(f"the service did not start:\n{log_file.read_text()[-2000:]}")
+
+
+class Doors:
+    """The service's API, as a desk would use it."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+
+    async def get(self, path: str) -> Any:
+        return await self._ask("GET", path)
+
+    async def post(self, path: str, **values: Any) -> Any:
+        return await self._ask("POST", path, values)
+
+    async def put(self, path: str, **values: Any) -> Any:
+        return await self._ask("PUT", path, values)
+
+    async def patch(self, path: str, **values: Any) -> Any:
+        return await self._ask("PATCH", path, values)
+
+    async def until(self, what: str, is_so: Callable[..., Any], path: str, *given: Any) -> Any:
+        """The answer at `path` once it is as it should be."""
+        async with asyncio.timeout(PATIENCE):
+            while not is_so(answer := await self.get(path), *given):
+                await asyncio.sleep(0.1)
+            return answer
+
+    async def _ask(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
+        async with self._http.request(method, path, json=values) as answer:
+            if answer.status >= 400:
+                raise RuntimeError(f"{method} {path} {json.dumps(values)}: {answer.status} {await answer.text()}")
+            return await answer.json()
+
+
+@asynccontextmanager
+async def doors_of(settings: Settings) -> AsyncIterator[Doors]:
+    token = secrets_of(settings, []).api
+    async with aiohttp.ClientSession(settings.public_url, headers={"Authorization": f"Bearer {token}"}) as http:
+        yield Doors(http)
