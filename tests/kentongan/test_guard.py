@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GUARD = "from kentongan import guard; import sys; guard.SILENT_FOR = 0.5; sys.exit(guard.watch([sys.executable, '-c', sys.argv[1]]))"
+GUARD = """
+import sys
+from kentongan import guard
+guard.SILENT_FOR = 0.5
+sys.exit(guard.watch([sys.executable, '-c', sys.argv[1]]))
+"""
 BEATING = """
 import os, signal, sys, time
 print("up", os.getpid(), flush=True)

@@ -1,3 +1,4 @@
+"""Settings and secrets of a host: what counts, what is refused, and who may read it."""
 import stat
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def test_the_file_in_the_data_folder_counts_and_the_environment_overrules_it(tmp
 
 
 @pytest.mark.parametrize(("line", "names"), [
-    ("sip_prot = 5070", "sip_prot"), ("sip_port = 70000", "sip_port"), ('node = "Räuber"', "node"), ("= 3", "kentongan.toml")])
+    ("sip_prot = 5070", "sip_prot"), ("sip_port = 70000", "sip_port"), ('node = "Räuber"', "node"),
+    ("= 3", "kentongan.toml")])
 def test_a_setting_that_cannot_be_used_is_named(tmp_path, line, names):
     (tmp_path / "kentongan.toml").write_text(line + "\n")
     with pytest.raises(SettingsError, match=names):
@@ -46,7 +48,8 @@ def test_secrets_are_made_once_and_only_their_owner_can_read_them(tmp_path):
 def test_a_new_operator_gets_a_password_and_the_others_keep_theirs():
     first = secrets_of(load(), ["op01"])
     second = secrets_of(load(), ["op01", "op02"])
-    assert second.phones["op01"] == first.phones["op01"] and len(second.phones["op02"]) > 30
+    assert second.phones["op01"] == first.phones["op01"]
+    assert len(second.phones["op02"]) > 30
 
 
 def test_the_dialplan_waits_for_a_claim_as_long_as_the_settings_say():
