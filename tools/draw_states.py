@@ -1,0 +1,37 @@
+"""Draws docs/states.md from the tables of legal steps: `.venv/bin/python tools/draw_states.py`. A test keeps it fresh."""
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))       # run as a script, from anywhere
+
+from calls import stages  # noqa: E402
+from routing import operators  # noqa: E402
+from tickets import forwarding, lifecycle, verification  # noqa: E402
+
+#: Title, table, where it stands, the state in which it begins.
+TABLES: tuple[tuple[str, Mapping[StrEnum, frozenset[StrEnum]], str, StrEnum], ...] = (
+    ("A call", stages.STEPS, "calls/stages.py", stages.ARRIVED),
+    ("A desk", operators.STEPS, "routing/operators.py", operators.OUT),
+    ("A ticket's lifecycle", lifecycle.STEPS, "tickets/lifecycle.py", lifecycle.DRAFT),
+    ("Its verification", verification.STEPS, "tickets/verification.py", verification.OPEN),
+    ("A forwarding to one agency", forwarding.STEPS, "tickets/forwarding.py", forwarding.QUEUED),
+)
+
+
+def page() -> str:
+    """The whole page, Markdown with Mermaid diagrams."""
+    parts = ["# States and their legal steps\n\nDrawn from the tables in the code by `tools/draw_states.py`; "
+             "a step that is not drawn here raises and changes nothing.\n"]
+    for title, steps, source, first in TABLES:
+        lines = [f"    [*] --> {first}"]
+        lines += [f"    {now} --> {to}" for now in steps for to in sorted(steps[now])]
+        lines += [f"    {now} --> [*]" for now in steps if not steps[now]]
+        parts.append(f"## {title}\n\n[{source}](../{source})\n\n```mermaid\nstateDiagram-v2\n" + "\n".join(lines) + "\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    (ROOT / "docs/states.md").write_text(page(), "utf-8")
