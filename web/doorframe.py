@@ -1,6 +1,7 @@
 """web: round every door: the token before anything under /api is even looked for, the headers on every answer, and a
 plain answer when we have failed. An ASGI middleware, so that no route can forget it."""
 
+import asyncio
 import hmac
 import logging
 
@@ -45,6 +46,9 @@ class Doorframe:
             return
         try:
             await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:      # we are being stopped (a visitor who goes cancels nothing)
+            if not started:
+                await problems.stopping()(scope, receive, send_with_headers)
         except Exception:
             log.exception("a request failed")
             if not started:

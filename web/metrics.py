@@ -50,7 +50,7 @@ class Metrics:
         for kind in ALARMS:
             self._alarms.labels(kind)
         self._paths: dict[str, set[Stage]] = {}
-        self._arrivals: dict[str, datetime] = {}
+        self._arrivals: dict[str, datetime | None] = {}
         self._registry.register(_AtScrape(centre, journal, ari, worst_lag, now))
         journal.listen(self.hears)
 
@@ -66,6 +66,8 @@ class Metrics:
             return
         if note.kind in _STAGES:
             self._enters(note.call_id, Stage(note.kind), note)
+        elif note.kind == "adopted" and note.call_id not in self._paths:    # when it arrived, its finder cannot tell
+            self._remember(note.call_id, {stage for stage in _STAGES if stage == note.facts.get("stage")}, None)
         elif note.kind == "way out":            # the dialplan alone has seen it to its end
             self._forget(note.call_id)
             self._calls.labels(str(Outcome.HANDED_BACK)).inc()
@@ -76,17 +78,16 @@ class Metrics:
             self._calls.labels(UNKNOWN if path is None else str(outcome(path))).inc()
             self._forget(call_id)
         elif stage is ARRIVED:
-            self._remember(call_id, note)
+            self._remember(call_id, {ARRIVED}, _moment(note.facts.get("arrived_at")) or note.at)
         elif (path := self._paths.get(call_id)) is not None:
-            if stage is TALKING and TALKING not in path:
-                self._answered.observe(max(0.0, (note.at - self._arrivals[call_id]).total_seconds()))
+            if stage is TALKING and TALKING not in path and (arrived_at := self._arrivals[call_id]) is not None:
+                self._answered.observe(max(0.0, (note.at - arrived_at).total_seconds()))
             path.add(stage)
 
-    def _remember(self, call_id: str, note: Note) -> None:
+    def _remember(self, call_id: str, path: set[Stage], arrived_at: datetime | None) -> None:
         if len(self._paths) >= _REMEMBERED:
             self._forget(next(iter(self._paths)))
-        self._paths[call_id] = {ARRIVED}
-        self._arrivals[call_id] = _moment(note.facts.get("arrived_at")) or note.at
+        self._paths[call_id], self._arrivals[call_id] = path, arrived_at
 
     def _forget(self, call_id: str) -> None:
         self._paths.pop(call_id, None)

@@ -56,6 +56,12 @@ def unexpected() -> Response:
                    "It stands in the log of the service; what you wanted may not have happened")
 
 
+def stopping() -> Response:
+    """For whoever still waits for an answer when we are stopped."""
+    return problem(503, "stopping", "The service is being stopped",
+                   "What you wanted may not have happened; ask again soon", headers={"Retry-After": "5"})
+
+
 async def _known(request: Request, fault: Exception) -> Response:
     status, kind, title = next(row for known, row in _TABLE.items() if isinstance(fault, known))
     return problem(status, kind, title, str(fault))

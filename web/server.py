@@ -1,6 +1,7 @@
 """web: the doors opened to the network: uvicorn in the loop that is running, signals left to the porch."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ async def serve(app: ASGIApp, host: str, port: int, started: Callable[[], None] 
 
     `started` is called when requests are answered. Raises OSError, in words for a person, if the port cannot be had.
     """
+    logging.getLogger("uvicorn.access").disabled = True     # its lines hold the tokens of links, whoever listens to it
     with _listening(host, port) as listener:
         server = _Server(
             uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False,
@@ -54,7 +56,7 @@ async def _close(server: _Server, serving: asyncio.Task[None]) -> None:
         await asyncio.gather(serving, *server.server_state.tasks, return_exceptions=True)
         for connection in list(server.server_state.connections):
             if (transport := getattr(connection, "transport", None)) is not None:
-                transport.abort()
+                transport.close()
 
 
 @contextmanager

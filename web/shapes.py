@@ -51,6 +51,7 @@ Words = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_sto
 Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(_storable)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)]
 By = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_storable)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -80,7 +81,7 @@ class DispositionBody(Body):
 class PauseBody(Body):
     """Why a desk gets no calls for a while."""
 
-    why: Annotated[Reason, StringConstraints(max_length=200)]
+    why: Name
 
 
 class TicketBody(Body):
@@ -127,7 +128,7 @@ class ForwardBody(TicketBody):
 class AgencyBody(Body):
     """An agency as it shall be. Without an address its reports wait; without a secret it keeps its own, or gets one."""
 
-    name: Annotated[Line, StringConstraints(strip_whitespace=True, min_length=1)]
+    name: Name
     url: Annotated[Line, AfterValidator(_address)] | None
     topics: list[Topic] = Field(max_length=len(TOPICS))
     secret: Annotated[str, AfterValidator(_signing_secret)] | None = None

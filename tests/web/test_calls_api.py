@@ -1,0 +1,93 @@
+"""Calls, as desks and programs see them."""
+
+from datetime import timedelta
+
+import pytest
+
+from db.models import Note, Recording, RecordingGap
+from tests.web.conftest import NOW, NUMBER, Doors
+
+
+async def test_calls_come_newest_first_and_as_many_as_were_asked_for(doors: Doors) -> None:
+    for n in range(3):
+        await doors.call(f"1763800000.{n}", arrived_at=NOW + timedelta(seconds=n))
+    newest = (await doors.get("/api/calls?limit=2"))["calls"]
+    assert [call["id"] for call in newest] == ["1763800000.2", "1763800000.1"]
+    assert newest[0]["caller_number"] == NUMBER
+    assert newest[0]["arrived_at"] == "2026-11-22T03:00:02.000000+00:00"
+    assert len((await doors.get("/api/calls"))["calls"]) == 3
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "x", "99999999999999999999"])
+async def test_a_senseless_limit_is_refused(porch: Doors, limit: str) -> None:
+    assert (await porch.ask("GET", f"/api/calls?limit={limit}", 422))["field"] == "limit"
+
+
+async def test_a_call_comes_with_its_journal_its_tickets_and_its_recordings(doors: Doors) -> None:
+    await doors.call()
+    await doors.add(
+        Note(node="kentongan", seq=2, call_id="1763800000.1", at=NOW + timedelta(seconds=1), kind="menu", facts={}),
+        Note(node="kentongan", seq=1, call_id="1763800000.1", at=NOW, kind="arrived", facts={"number": NUMBER}),
+        Note(node="kentongan", seq=3, call_id="1763800000.2", at=NOW, kind="arrived", facts={}))
+    recording = Recording(call_id="1763800000.1", leg="caller", raw_name="1763800000.1.raw", state="archived",
+                          starts_at=NOW, duration_for=90.5)
+    await doors.add(recording)
+    await doors.add(RecordingGap(recording_id=recording.id, from_s=3.5, to_s=4.0, why="no frames"))
+
+    call = await doors.get("/api/calls/1763800000.1")
+
+    assert (call["id"], call["outcome"], call["disposition"]) == ("1763800000.1", "answered", None)
+    assert [(note["seq"], note["kind"], note["facts"]) for note in call["notes"]] == [
+        (1, "arrived", {"number": NUMBER}), (2, "menu", {})]
+    [ticket] = call["tickets"]
+    assert (ticket["lifecycle"], ticket["version"], ticket["forwardings"]) == ("draft", 1, [])
+    [archived] = call["recordings"]
+    assert (archived["state"], archived["duration_for"]) == ("archived", 90.5)
+    assert archived["gaps"] == [{"from_s": 3.5, "to_s": 4.0, "why": "no frames"}]
+
+
+@pytest.mark.parametrize("call_id", ["1763800000.9", "nothing"])
+async def test_a_call_that_is_not_there_is_a_404(doors: Doors, call_id: str) -> None:
+    problem = await doors.ask("GET", f"/api/calls/{call_id}", 404)
+    assert (problem["type"], problem["detail"]) == ("urn:kentongan:problem:unknown", f"there is no call {call_id}")
+
+
+@pytest.mark.parametrize("call_id", ["%00", "a%20b", "'or'1", "%C3%A9", "x" * 200])
+async def test_what_cannot_be_the_id_of_a_call_is_refused(porch: Doors, call_id: str) -> None:
+    assert (await porch.ask("GET", f"/api/calls/{call_id}", 422))["field"] == "call_id"
+
+
+async def test_the_operators_verdict_stands_in_the_call_and_in_the_journal(doors: Doors) -> None:
+    await doors.call()
+    said = await doors.ask("POST", "/api/calls/1763800000.1/disposition", disposition="not our matter", by="op01")
+    assert (said["disposition"], said["disposed_by"]) == ("not our matter", "op01")
+    assert said["disposed_at"] is not None
+    await doors.house.journal.settled()
+    [note] = doors.house.journal._store.notes  # type: ignore[attr-defined]
+    assert (note.kind, note.call_id) == ("disposition", "1763800000.1")
+    assert note.facts == {"disposition": "not our matter", "by": "op01"}
+
+
+@pytest.mark.parametrize("stage", ["arrived", "queued", "talking", "handed_back"])
+async def test_a_call_that_goes_on_gets_no_verdict_yet(doors: Doors, stage: str) -> None:
+    await doors.call(stage=stage, ended_at=None)
+    problem = await doors.ask("POST", "/api/calls/1763800000.1/disposition", 409, disposition="real", by="op01")
+    assert stage in problem["detail"]
+    assert (await doors.get("/api/calls/1763800000.1"))["disposition"] is None
+
+
+async def test_a_verdict_that_nobody_knows_changes_nothing(porch: Doors) -> None:
+    await porch.call()
+    path = "/api/calls/1763800000.1/disposition"
+    assert (await porch.ask("POST", path, 422, disposition="funny", by="op01"))["field"] == "disposition"
+    assert (await porch.ask("POST", path, 422, disposition="real", by=" "))["field"] == "by"
+    await porch.ask("POST", "/api/calls/1763800000.9/disposition", 404, disposition="real", by="op01")
+    assert (await porch.get("/api/calls/1763800000.1"))["disposition"] is None
+
+
+async def test_reading_does_not_wait_for_a_writer(porch: Doors) -> None:
+    """The journal writes all day; on SQLite a reader that begins as a writer would hold it up, or wait for it."""
+    await porch.call()
+    async with porch.house.sessions.begin() as writing:
+        await writing.connection()
+        assert len((await porch.get("/api/calls"))["calls"]) == 1
