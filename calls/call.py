@@ -1,7 +1,7 @@
 """calls: a live call: who is in it, where it stands, and the one inbox through which it hears of the world."""
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -9,6 +9,7 @@ from typing import Protocol
 from calls.stages import ARRIVED, Stage, step
 from telephony.events import Event
 from telephony.leg import Leg
+from telephony.tasks import beside
 
 
 class Notes(Protocol):
@@ -32,6 +33,7 @@ class Call:
     desk: str | None = None         #: who has it, from the offer on
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs
+    joined_at: float | None = None  #: loop time since when caller and operator hear each other; None: adopted
     inbox: asyncio.Queue[tuple[Leg, Event]] = field(default_factory=asyncio.Queue)
     _look: Callable[[], None] = field(default=lambda: None, init=False)
 
@@ -57,22 +59,20 @@ class Call:
         """
         loop = asyncio.get_running_loop()
         scope = asyncio.timeout(None)
-        hearing = asyncio.create_task(self._hear(), name=f"inbox {self.id}")
+
+        def look() -> None:
+            if self.is_over() and not scope.expired():
+                scope.reschedule(loop.time())
         try:
-            async with scope:
-                def look() -> None:
-                    if self.is_over() and not scope.expired():
-                        scope.reschedule(loop.time())
+            async with beside(self._hear()), scope:
                 self._look = look
-                self.caller.on_gone(look)
+                self.caller.on_gone(lambda: self._look())
                 yield
         except TimeoutError:
             if not scope.expired():
                 raise
         finally:
-            hearing.cancel()
-            with suppress(asyncio.CancelledError):
-                await hearing
+            self._look = lambda: None           # who goes after the end, goes unnoticed
 
     def joined_by(self, leg: Leg) -> None:
         """Another party: its going may end the call."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -23,6 +24,9 @@ from telephony import events, numbers
 from telephony.leg import Leg
 
 log = logging.getLogger(__name__)
+
+#: Seconds from our claim to the call's coming to us, at most.
+_OPEN_WITHIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Centre:
         self._exchange, self._life = exchange, life
         self._legs: dict[str, tuple[Call, Leg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._claims: dict[str, asyncio.Future[None]] = {}      # under way: done when the call is open
         self.claiming = True
 
     # --- what Asterisk tells us
@@ -69,6 +74,8 @@ class Centre:
                     self._begin(self._claim(event.channel.id))
             case events.StasisStart(args=["trunk", *_]) if event.channel.id not in self._legs:
                 self._open(event.channel)
+            case events.StasisStart(args=["offer"]) if event.channel.id not in self._legs:
+                self._begin(self._exchange.leg(event.channel.id).hang_up())     # answered when nobody waited any more
             case _:
                 if (owner := self._legs.get(events.channel_id(event) or "")) is not None:
                     call, leg = owner
@@ -98,11 +105,22 @@ class Centre:
         return at is None or (datetime.now(UTC) - at).total_seconds() < self.rules.claim_within
 
     async def _claim(self, channel_id: str) -> None:
-        if not await self._exchange.claim(channel_id):
-            self.notes.note("claim lost", channel_id)
+        opened = self._claims[channel_id] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(_OPEN_WITHIN):
+                if await self._exchange.claim(channel_id):
+                    await opened
+                else:
+                    self.notes.note("claim lost", channel_id)
+        except TimeoutError:
+            log.warning("call %s was claimed but never came to us", channel_id)
+        finally:
+            del self._claims[channel_id]
 
     def _open(self, channel: events.Channel) -> None:
         """A claimed call enters: noted (the draft ticket follows from the note), then its story begins."""
+        if (claim := self._claims.get(channel.id)) is not None and not claim.done():
+            claim.set_result(None)
         call = self._call_of(channel)
         self.notes.note(str(Stage.ARRIVED), call.id, number=call.number, arrived_at=call.arrived_at.isoformat())
         self._begin(self._live(call))
@@ -168,8 +186,8 @@ class Centre:
         try:
             await phone.ring(desk.endpoint, call.number, self.rules.offer_for + self.rules.ring_within)
             if call.bridge is None:
-                await self._exchange.make_bridge(f"{call.id}{adopt.BRIDGE}")
-                call.bridge = f"{call.id}{adopt.BRIDGE}"
+                call.bridge = f"{call.id}{adopt.BRIDGE}"        # first: whoever clears up must know it
+                await self._exchange.make_bridge(call.bridge)
             rang = await phone.rang(self.rules.ring_within)
             answered = rang and await phone.picked_up(self.rules.offer_for)
             if not answered:
@@ -185,14 +203,15 @@ class Centre:
         """Caller and operator hear each other from here on."""
         assert call.bridge is not None
         await self._exchange.join(call.bridge, call.caller, call.others[-1])
+        call.joined_at = asyncio.get_running_loop().time()
         self.acd.talks(desk)
 
     async def talk(self, desk: Desk, call: Call) -> Stage:
         """Until the operator leaves (ENDED: the talk is over) or their phone is lost (QUEUED: the caller stays)."""
-        phone, loop = call.others[-1], asyncio.get_running_loop()
-        began = loop.time()
+        phone = call.others[-1]
         await phone.left()
-        if not lost.in_mid_talk(phone.cause, loop.time() - began):
+        talked_for = inf if call.joined_at is None else asyncio.get_running_loop().time() - call.joined_at
+        if not lost.in_mid_talk(phone.cause, talked_for):
             return ENDED
         self.notes.note("desk lost", call.id, operator=desk.name, cause=phone.cause)
         self.acd.rests(desk, "phone lost in mid-talk")
@@ -232,6 +251,8 @@ class Centre:
     async def stops(self) -> None:
         """No new claims; every call is let go as its story says. Returns when all have been."""
         self.claiming = False
+        if self._claims:                        # who is being claimed must come to us first, to be handed back
+            await asyncio.wait(self._claims.values(), timeout=_OPEN_WITHIN)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

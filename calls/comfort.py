@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from telephony.ari_operations import AriError
 from telephony.leg import Leg
+from telephony.tasks import beside
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +20,8 @@ async def comforted(caller: Leg, welcome: str, place: Callable[[], int], every: 
 
     Silent again when the body ends, so that nothing holds up the commands that join caller and operator.
     """
-    speaking = asyncio.create_task(_speak(caller, welcome, place, every))
-    try:
+    async with beside(_speak(caller, welcome, place, every)):
         yield
-    finally:
-        speaking.cancel()
-        with suppress(asyncio.CancelledError):
-            await speaking
 
 
 async def _speak(caller: Leg, welcome: str, place: Callable[[], int], every: float) -> None:
@@ -48,7 +44,8 @@ async def _music(caller: Leg) -> AsyncIterator[None]:
         yield
     finally:
         if not caller.gone:
-            await caller.music(False)
+            with suppress(AriError):            # a fault here would stand in place of being cancelled
+                await caller.music(False)
 
 
 def spoken_place(place: int) -> str:

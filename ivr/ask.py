@@ -1,10 +1,10 @@
 """ivr: plays the menu and listens. It never ends a call: silence and wrong keys lead to any operator."""
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
 from ivr.menu import Answer, Choice, Menu, match
 from telephony.leg import Leg
+from telephony.tasks import beside
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,9 @@ async def _one_try(caller: Leg, menu: Menu, prompts: list[str]) -> tuple[str, Ch
 
 async def _first_digit(caller: Leg, prompts: list[str], patience: float) -> str:
     """The first key, pressed during the prompts or within `patience` seconds after them; "" for none."""
-    speaking = asyncio.create_task(caller.play(prompts))
-    key = asyncio.create_task(caller.digit())
-    try:
-        await asyncio.wait({speaking, key}, return_when=asyncio.FIRST_COMPLETED)
+    async with beside(caller.digit()) as key:
+        async with beside(caller.play(prompts)) as speaking:
+            await asyncio.wait({speaking, key}, return_when=asyncio.FIRST_COMPLETED)
         if not key.done():
-            speaking.result()                               # a prompt that cannot be played is a fault of ours
             await asyncio.wait({key}, timeout=patience)
         return key.result() if key.done() else ""
-    finally:
-        for task in (speaking, key):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task

@@ -114,9 +114,7 @@ class Acd:
 
     def rests(self, desk: Desk, why: str) -> None:
         """The desk did not answer, or was lost in mid-talk: paused until somebody says that it is ready again."""
-        self._enter(desk, PAUSED)
-        desk.paused_for = why
-        self._on_change(desk)
+        self._enter(desk, PAUSED, why=why)
 
     def ready(self, name: str) -> None:
         """Log in, end a pause or end the wrap-up; the desk is idle from now on. `IllegalStep` if it is in a call."""
@@ -173,10 +171,10 @@ class Acd:
         else:
             self.ready(desk.name)
 
-    def _enter(self, desk: Desk, to: operators.State, call_id: str | None = None) -> None:
+    def _enter(self, desk: Desk, to: operators.State, call_id: str | None = None, why: str | None = None) -> None:
         if (timer := self._wrap_ups.pop(desk.name, None)) is not None:
             timer.cancel()
         if desk.state is not to:
             desk.enter(to)
-        desk.call_id = call_id
+        desk.call_id, desk.paused_for = call_id, why
         self._on_change(desk)

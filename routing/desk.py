@@ -29,5 +29,3 @@ class Desk:
     def enter(self, to: State) -> None:
         """Take a step of the table; an illegal one raises and changes nothing."""
         self.state = step(self.state, to)
-        if to is not State.PAUSED:
-            self.paused_for = None

@@ -5,6 +5,7 @@ from contextlib import suppress
 from telephony.ari import Ari
 from telephony.ari_operations import Gone
 from telephony.leg import AriLeg, Leg
+from telephony.tasks import through
 
 
 class AriExchange:
@@ -22,7 +23,7 @@ class AriExchange:
         return AriLeg(self._ari, channel_id, self._sound)
 
     async def make_bridge(self, bridge_id: str) -> None:
-        await self._ari.bridges.create(bridge_id, name=bridge_id)
+        await through(self._ari.bridges.create(bridge_id, name=bridge_id))
 
     async def join(self, bridge_id: str, *legs: Leg) -> None:
         """Whoever has just hung up is left out; their going is on its way as an event."""

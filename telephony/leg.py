@@ -15,6 +15,7 @@ from uuid import uuid4
 from telephony import events
 from telephony.ari import Ari
 from telephony.ari_operations import AriError, Gone
+from telephony.tasks import through
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ LONGEST_PROMPT = 15.0
 #: Dialplan place of the way out (asterisk-conf/kentongan/extensions.conf).
 WAY_OUT = "kentongan-wayout"
 MUSIC = "kentongan"
+#: What our application is told when a phone that we rang is answered.
+OFFER = "offer"
 
 
 class Leg(Protocol):
@@ -123,18 +126,15 @@ class AriLeg:
                 return
             playback_id = uuid4().hex                   # never one that an earlier process used
             done = self._playing[playback_id] = asyncio.Event()
-            request = asyncio.ensure_future(
-                self._tell(self._ari.channels.play(self.id, self._sound(prompt), playback_id)))
             try:
-                await asyncio.shield(request)
+                await through(self._tell(self._ari.channels.play(self.id, self._sound(prompt), playback_id)))
                 async with asyncio.timeout(LONGEST_PROMPT):
                     await done.wait()
             except TimeoutError:
                 log.warning("channel %s: no end of a prompt was reported within %s s", self.id, LONGEST_PROMPT)
             except asyncio.CancelledError:
-                await request                           # on its way already: the stop must come after it
                 if not self.gone:
-                    with suppress(Gone):                # it ended by itself
+                    with suppress(AriError):            # it ended by itself; and no fault stands above being cancelled
                         await self._ari.playbacks.stop(playback_id)
                 raise
             finally:
@@ -151,10 +151,12 @@ class AriLeg:
     async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None:
         """Ring a phone; this leg's channel id is the one we chose. A phone that cannot be rung is gone at once."""
         try:
-            await self._ari.channels.originate(
-                endpoint, channel_id=self.id, app_args="offer", caller_id=caller_number or "",
-                timeout=ceil(give_up_after))
+            await through(self._ari.channels.originate(
+                endpoint, channel_id=self.id, app_args=OFFER, caller_id=caller_number or "",
+                timeout=ceil(give_up_after)))
         except AriError as refused:             # 500 "Allocation failed": it is not registered
+            if not refused.status:              # no answer: it may ring all the same, and must be hung up
+                raise
             log.warning("%s cannot be rung: %s", endpoint, refused)
             self._goes()
 

@@ -1,0 +1,177 @@
+"""A house on a fake Asterisk, in virtual time: a story takes as long as Python needs to run it."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from calls import way_out
+from calls.bulletin import on_duty
+from calls.centre import Centre, Rules
+from calls.journal import Note
+from calls.life import live
+from calls.store import JournalStore
+from db.engine import sync_engine
+from ivr.menu_file import SEED, MenuFile
+from routing.acd import Acd
+from routing.desk import Desk
+from routing.operators import OUT
+from routing.seed import OPERATORS
+from telephony.exchange import AriExchange
+from tests.stories import fake
+from tests.stories.house import (
+    OFFER_FOR,
+    RING_WITHIN,
+    TELL_PLACE_EVERY,
+    WRAP_UP_FOR,
+    Caller,
+    House,
+    Phone,
+    menu_text,
+)
+
+
+class MemoryJournal:
+    """Notes in memory, at virtual time."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+        self.listeners = [self.notes.append]
+
+    def note(self, kind: str, call_id: str | None = None, **facts: object) -> None:
+        note = Note(len(self.notes) + 1, fake.now(), kind, call_id, facts)
+        for listener in self.listeners:
+            listener(note)
+
+
+class FakeCaller(Caller):
+    def __init__(self, asterisk: fake.FakeAsterisk, channel: fake.Channel, keys: str, at: float) -> None:
+        self._asterisk, self.channel = asterisk, channel
+        asterisk._begin(self._plays(keys, at))
+
+    async def _plays(self, keys: str, at: float) -> None:
+        await self.channel.answered.wait()
+        await asyncio.sleep(at)
+        for key in keys:
+            self.presses(key)
+            await asyncio.sleep(0.2)
+
+    def presses(self, digits: str) -> None:
+        for digit in digits:
+            self._asterisk.presses(self.channel, digit)
+
+    async def answered(self) -> None:
+        await self.channel.answered.wait()
+
+    async def hangs_up(self) -> None:
+        self._asterisk.ends(self.channel)
+
+    async def ended(self) -> None:
+        await self.channel.gone.wait()
+
+
+class FakePhone(Phone):
+    def __init__(self, asterisk: fake.FakeAsterisk, phone: fake.Phone) -> None:
+        self._asterisk, self._phone = asterisk, phone
+        self._told: set[fake.Channel] = set()
+
+    async def picked_up(self) -> None:
+        async with asyncio.timeout(60):
+            while not (up := {c for c in self._asterisk.of(self._phone) if c.state == "Up"} - self._told):
+                await asyncio.sleep(0.01)
+        self._told |= up
+
+    async def hangs_up(self) -> None:
+        for channel in self._asterisk.of(self._phone):
+            self._asterisk.ends(channel, cause=0)
+
+    async def vanishes(self) -> None:
+        self._asterisk.unplugs(self._phone)
+
+
+class FakeHouse(House):
+    """Everything above ARI is the real thing."""
+
+    def __init__(self, database: Path, menu: Path) -> None:
+        """`database`: with this version's tables; `menu`: where its file shall be."""
+        super().__init__()
+        self.asterisk = fake.FakeAsterisk()
+        self.journal = MemoryJournal()
+        self.journal.listeners.append(self.hears)
+        self.engine = sync_engine(f"sqlite:///{database}")
+        self._store = JournalStore(self.engine, "kentongan")
+        self._menu_path = menu
+        self.writes_menu(menu_text())
+        prompts = dict.fromkeys(("greeting", "menu", "wrong_key", "campaign"), fake.PROMPT)
+        self.menu = MenuFile(menu, SEED, lambda language: prompts)
+        self._opens()
+
+    def _opens(self) -> None:
+        self.acd = Acd(
+            [Desk(name, frozenset(skills)) for name, skills in OPERATORS.items()],
+            wrap_up_for=WRAP_UP_FOR, widen_after=15.0, on_change=self._desk_changed,
+            now=lambda: fake.now().timestamp(),
+        )  # fmt: skip
+        self._desk_states = dict.fromkeys(self.acd.desks, OUT)
+        self.acd.on_shift(set(self.acd.desks))
+        self.centre = Centre(
+            AriExchange(self.asterisk, lambda prompt: f"sound:{prompt}"),  # type: ignore[arg-type]
+            self.acd, self.menu.current, self.journal,
+            Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY), live,
+        )  # fmt: skip
+        self.asterisk.hears = self.centre.hears
+        self.asterisk.device = self.acd.device
+        self.asterisk.on_duty = partial(on_duty, self.acd)
+        self.asterisk.reports = lambda report: self.asterisk._begin(way_out.reported(self.journal, report))
+
+    def _desk_changed(self, desk: Desk) -> None:
+        before, self._desk_states[desk.name] = self._desk_states[desk.name], desk.state
+        if before is not desk.state:
+            self.journal.note(
+                "desk", None, operator=desk.name, state=desk.state, before=before, why=desk.paused_for
+            )
+
+    async def _phone(
+        self, name: str, answers_after: float | None, rings: bool, refuses: int | None, registered: bool
+    ) -> Phone:
+        phone = fake.Phone(name, answers_after, rings, refuses, registered)
+        if registered:
+            self.asterisk.plugs_in(phone)
+        return FakePhone(self.asterisk, phone)
+
+    async def _dial(self, number: str | None, name: str | None, keys: str, at: float) -> Caller:
+        return FakeCaller(self.asterisk, self.asterisk.rings_112(number or "anonymous"), keys, at)
+
+    async def settled(self) -> None:
+        last = self._store.last()
+        if fresh := [note for note in self.journal.notes if note.seq > last]:
+            self._store.commit(fresh)
+
+    async def is_empty(self) -> None:
+        await self.comes(lambda: (not self.asterisk.up and not self.asterisk.mixes) or None, "end of every channel")
+
+    async def talks(self, caller: Caller) -> bool:
+        return any(caller.call_id in mix and len(mix) == 2 for mix in self.asterisk.mixes.values())
+
+    def writes_menu(self, text: str) -> None:
+        self._menu_path.write_text(text, "utf-8")
+
+    async def stops(self) -> None:
+        self.asterisk.reports = lambda report: None
+        await self.centre.stops()
+        self.asterisk.hears = lambda event: None
+
+    async def starts_again(self) -> None:
+        self._opens()
+        for phone in self.asterisk.phones.values():
+            self.acd.device(phone.name, "INUSE" if self.asterisk.of(phone) else "NOT_INUSE")
+        channels, bridges = await self.asterisk.channels.list(), await self.asterisk.bridges.list()
+        ours = {channel.id for channel in self.asterisk.up.values() if channel.ours}
+        await self.centre.reconcile(channels, bridges, ours)
+
+    async def close(self) -> None:
+        """Everybody goes."""
+        for channel in list(self.asterisk.up.values()):
+            self.asterisk.ends(channel)
+        await self.is_in_order()
+        await self.asterisk.stop()
+        self.engine.dispose()
