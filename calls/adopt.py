@@ -3,6 +3,7 @@
 Everything needed stands in Asterisk itself (channels with their reported variables, bridges), so that it can be
 answered while the database is away.
 """
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ class Alive:
     """A call that another process of ours has left behind."""
 
     caller: Channel
-    stage: Stage                #: QUEUED (whatever came before the talk) or TALKING
+    stage: Stage                #: ARRIVED: nobody has answered it yet; MENU: to be queued, perhaps again; or TALKING
     topic: str
     priority: int
     bridge: str | None
@@ -36,7 +37,7 @@ def look(channels: Iterable[Channel], bridges: Iterable[Bridge], ours: set[str],
     """`ours`: ids of the channels that our application holds; `known`: of those that this process knows already."""
     left = {channel.id: channel for channel in channels if channel.id in ours and channel.id not in known}
     rooms = {bridge.id: set(bridge.channels) for bridge in bridges if bridge.id.endswith(BRIDGE)}
-    callers = [channel for channel in left.values() if channel.channelvars.get("KENTONGAN_CALL") == channel.id]
+    callers = [channel for channel in left.values() if not _PHONE.fullmatch(channel.id)]    # labelled or not yet
     calls = [_call(caller, left, rooms) for caller in callers]
     kept = {call.caller.id for call in calls} | {call.phone for call in calls}
     used = {call.bridge for call in calls}
@@ -49,10 +50,11 @@ def look(channels: Iterable[Channel], bridges: Iterable[Bridge], ours: set[str],
 
 #: A call's bridge is named after it; its phones are CALL-OPERATOR-TOKEN.
 BRIDGE = "-bridge"
+_PHONE = re.compile(r".+-.+-[0-9a-f]{8}")
 
 
 def phone_id(call_id: str, operator: str, token: str) -> str:
-    """The channel id of an operator's phone that is rung for a call."""
+    """The channel id of an operator's phone that is rung for a call. `token`: eight hexadecimal digits."""
     return f"{call_id}-{operator}-{token}"
 
 
@@ -63,6 +65,6 @@ def _call(caller: Channel, left: dict[str, Channel], rooms: dict[str, set[str]])
     members = rooms.get(bridge or "", set())
     phone = next((member for member in members if member.startswith(f"{caller.id}-") and member in left), None)
     if phone is None or caller.id not in members:
-        return Alive(caller, Stage.QUEUED, topic, priority, bridge)
+        return Alive(caller, Stage.MENU if caller.state == "Up" else Stage.ARRIVED, topic, priority, bridge)
     operator = phone.removeprefix(f"{caller.id}-").rpartition("-")[0]
     return Alive(caller, Stage.TALKING, topic, priority, bridge, phone, operator)

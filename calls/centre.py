@@ -119,8 +119,6 @@ class Centre:
 
     def _open(self, channel: events.Channel) -> None:
         """A claimed call enters: noted (the draft ticket follows from the note), then its story begins."""
-        if (claim := self._claims.get(channel.id)) is not None and not claim.done():
-            claim.set_result(None)
         call = self._call_of(channel)
         self.notes.note(str(Stage.ARRIVED), call.id, number=call.number, arrived_at=call.arrived_at.isoformat())
         self._begin(self._live(call))
@@ -129,6 +127,8 @@ class Centre:
         caller = self._exchange.leg(channel.id)
         arrived_at = events.moment(channel.creationtime) or datetime.now(UTC)
         call = Call(channel.id, caller, numbers.clean(channel.caller.number), arrived_at, self.notes)
+        if (claim := self._claims.get(call.id)) is not None and not claim.done():
+            claim.set_result(None)
         self.calls[call.id] = call
         self._legs[caller.id] = (call, caller)
         return call
@@ -145,7 +145,8 @@ class Centre:
             self._legs[phone.id] = (call, phone)
             call.joined_by(phone)
             call.desk = alive.operator
-        self.notes.note("adopted", call.id, stage=call.stage, operator=call.desk)
+        self.notes.note("adopted", call.id, stage=call.stage, operator=call.desk, number=call.number,
+                        arrived_at=call.arrived_at.isoformat())
         self._begin(self._live(call))
 
     async def _live(self, call: Call) -> None:

@@ -69,6 +69,12 @@ def _ended(connection: Connection, node: str, call_id: str, note: JournalNote) -
     recordings.ended(connection, call_id, ends_at=note.at)
 
 
+def _adopted(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
+    """A call that another process left behind, perhaps before it could note that there is one."""
+    if connection.scalar(select(Call.id).where(Call.id == call_id)) is None:
+        _arrived(connection, node, call_id, note)
+
+
 def _way_out(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
     """A call that the dialplan carried to its end: handed back by us, or never claimed (then this is all we know)."""
     if connection.scalar(select(Call.id).where(Call.id == call_id)) is None:
@@ -82,6 +88,7 @@ _DRAW: dict[str, Callable[[Connection, str, str, JournalNote], None]] = {
     Stage.ARRIVED: _arrived,
     Stage.MENU: _stage("answered_at"),
     "chosen": _chosen,
+    "adopted": _adopted,
     Stage.QUEUED: _stage("queued_at", first=True),
     Stage.OFFERED: _stage("offered_at"),
     Stage.TALKING: _stage("talking_at", first=True),

@@ -17,12 +17,18 @@ def look(*channels: Channel, bridges: tuple[Bridge, ...] = (), known: frozenset[
 
 def test_a_waiting_caller_goes_on_in_the_queue_with_topic_and_priority():
     [alive] = look(caller(KENTONGAN_TOPIC="fire", KENTONGAN_PRIORITY="7")).calls
-    assert (alive.stage, alive.topic, alive.priority, alive.operator) == (Stage.QUEUED, "fire", 7, None)
+    assert (alive.stage, alive.topic, alive.priority, alive.operator) == (Stage.MENU, "fire", 7, None)
 
 
 def test_a_caller_who_had_not_chosen_yet_goes_to_any_operator():
     [alive] = look(caller()).calls
-    assert (alive.stage, alive.topic) == (Stage.QUEUED, "any")
+    assert (alive.stage, alive.topic) == (Stage.MENU, "any")
+
+
+def test_a_caller_whom_nobody_had_answered_or_even_labelled_yet_begins_anew():
+    estate = look(Channel(CALL, state="Ring"))
+    assert [(alive.caller.id, alive.stage) for alive in estate.calls] == [(CALL, Stage.ARRIVED)]
+    assert estate.orphans == []
 
 
 def test_a_talk_goes_on_as_a_talk_with_its_operator():
@@ -35,7 +41,7 @@ def test_a_talk_goes_on_as_a_talk_with_its_operator():
 def test_a_phone_that_was_ringing_is_hung_up_and_its_caller_waits_again():
     estate = look(caller(), Channel(PHONE, state="Ringing"), bridges=(Bridge(f"{CALL}-bridge"),))
     assert estate.orphans == [PHONE]
-    assert estate.calls[0].stage is Stage.QUEUED
+    assert estate.calls[0].stage is Stage.MENU
     assert estate.calls[0].bridge == f"{CALL}-bridge"
     assert estate.empty_bridges == []
 

@@ -71,9 +71,7 @@ class Channel:
 
 
 class FakeAsterisk:
-    """Plays Asterisk for one service; `channels`, `bridges`, `playbacks` and `events` are ARI's resources."""
-
-    app = "kentongan"
+    """Plays Asterisk; a service is connected to it by a `Line`."""
 
     def __init__(self) -> None:
         self.hears: Callable[[events.Event], None] = lambda event: None
@@ -87,8 +85,6 @@ class FakeAsterisk:
         self.tasks: set[asyncio.Task[None]] = set()
         self.commands: list[tuple[float, str]] = []  #: when, and what
         self._calls = 0
-        self.channels, self.bridges = _Channels(self), _Bridges(self)
-        self.playbacks, self.events = _Playbacks(self), _Claims(self)
 
     # --- the people
 
@@ -267,9 +263,35 @@ class FakeAsterisk:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-@dataclass
+class Killed(Exception):
+    """What the dead hear of their commands when the test is over."""
+
+
+class Line:
+    """One service's connection; `channels`, `bridges`, `playbacks` and `events` are ARI's resources."""
+
+    app = "kentongan"
+
+    def __init__(self, asterisk: FakeAsterisk) -> None:
+        self.asterisk = asterisk
+        self.cut = False
+        self.buried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.channels, self.bridges = _Channels(self), _Bridges(self)
+        self.playbacks, self.events = _Playbacks(self), _Claims(self)
+
+    async def command(self, word: str, effect: Callable[[], Any], after: Channel | None = None) -> Any:
+        """The dead get no answer, and nothing that they still want is done."""
+        if not self.cut:
+            answer = await self.asterisk.command(word, effect, after)
+            if not self.cut:
+                return answer
+        await asyncio.shield(self.buried)
+        raise Killed
+
+
 class _Resource:
-    asterisk: FakeAsterisk
+    def __init__(self, line: Line) -> None:
+        self.line, self.asterisk = line, line.asterisk
 
 
 class _Channels(_Resource):
@@ -334,7 +356,7 @@ class _Channels(_Resource):
             channel = asterisk.up[channel_id] = Channel(channel_id, phone=phone, state="Down", ours=True)
             asterisk._begin(asterisk.ring(channel, timeout))
 
-        await self.asterisk.command(f"ring {endpoint}", effect)
+        await self.line.command(f"ring {endpoint}", effect)
 
     async def continue_in_dialplan(self, channel_id: str, context: str, extension: str, priority: int = 1) -> None:
         def effect() -> None:
@@ -347,7 +369,7 @@ class _Channels(_Resource):
 
     async def _command(self, word: str, channel_id: str, effect: Callable[[], Any], waits: bool = False) -> Any:
         after = self.asterisk.up.get(channel_id) if waits else None
-        return await self.asterisk.command(f"{word} {channel_id}", effect, after)
+        return await self.line.command(f"{word} {channel_id}", effect, after)
 
 
 class _Bridges(_Resource):
@@ -360,7 +382,7 @@ class _Bridges(_Resource):
                 raise AriError(409, "POST", "/bridges", "id is taken")
             self.asterisk.mixes[bridge_id] = []
 
-        await self.asterisk.command(f"mix {bridge_id}", effect)
+        await self.line.command(f"mix {bridge_id}", effect)
 
     async def add_channel(self, bridge_id: str, channel_id: str) -> None:
         def effect() -> None:
@@ -373,14 +395,14 @@ class _Bridges(_Resource):
                 channel.heard.append(other)
                 self.asterisk.channel(other).heard.append(channel_id)
 
-        await self.asterisk.command(f"join {channel_id}", effect, self.asterisk.up.get(channel_id))
+        await self.line.command(f"join {channel_id}", effect, self.asterisk.up.get(channel_id))
 
     async def remove_channel(self, bridge_id: str, channel_id: str) -> None:
         def effect() -> None:
             self.asterisk.mix(bridge_id)
             self.asterisk._leaves(self.asterisk.channel(channel_id))
 
-        await self.asterisk.command(f"leave {channel_id}", effect)
+        await self.line.command(f"leave {channel_id}", effect)
 
     async def destroy(self, bridge_id: str) -> None:
         def effect() -> None:
@@ -388,7 +410,7 @@ class _Bridges(_Resource):
                 self.asterisk.up[channel_id].bridge = None
             del self.asterisk.mixes[bridge_id]
 
-        await self.asterisk.command(f"remove {bridge_id}", effect)
+        await self.line.command(f"remove {bridge_id}", effect)
 
 
 class _Playbacks(_Resource):
@@ -398,7 +420,7 @@ class _Playbacks(_Resource):
                 raise Gone(404, "DELETE", f"/playbacks/{playback_id}", "Playback not found")
             playing.set()
 
-        await self.asterisk.command(f"stop {playback_id}", effect)
+        await self.line.command(f"stop {playback_id}", effect)
 
 
 class _Claims(_Resource):
@@ -410,5 +432,5 @@ class _Claims(_Resource):
             channel.ours = True
             return True
 
-        return bool(await self.asterisk.command(f"claim {channel_id}", effect))
+        return bool(await self.line.command(f"claim {channel_id}", effect))
 

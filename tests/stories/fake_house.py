@@ -43,6 +43,17 @@ class MemoryJournal:
             listener(note)
 
 
+class Pen:
+    """A service's own; the dead do not write."""
+
+    def __init__(self, line: fake.Line, journal: MemoryJournal) -> None:
+        self._line, self._journal = line, journal
+
+    def note(self, kind: str, call_id: str | None = None, **facts: object) -> None:
+        if not self._line.cut:
+            self._journal.note(kind, call_id, **facts)
+
+
 class FakeCaller(Caller):
     def __init__(self, asterisk: fake.FakeAsterisk, channel: fake.Channel, keys: str, at: float) -> None:
         self._asterisk, self.channel = asterisk, channel
@@ -95,6 +106,7 @@ class FakeHouse(House):
         """`database`: with this version's tables; `menu`: where its file shall be."""
         super().__init__()
         self.asterisk = fake.FakeAsterisk()
+        self.graves: list[fake.Line] = []
         self.journal = MemoryJournal()
         self.journal.listeners.append(self.hears)
         self.engine = sync_engine(f"sqlite:///{database}")
@@ -106,29 +118,30 @@ class FakeHouse(House):
         self._opens()
 
     def _opens(self) -> None:
+        line = self.line = fake.Line(self.asterisk)
+        notes = Pen(line, self.journal)
+        states = dict.fromkeys(OPERATORS, OUT)
+
+        def desk_changed(desk: Desk) -> None:
+            before, states[desk.name] = states[desk.name], desk.state
+            if before is not desk.state:
+                notes.note("desk", operator=desk.name, state=desk.state, before=before, why=desk.paused_for)
+
         self.acd = Acd(
             [Desk(name, frozenset(skills)) for name, skills in OPERATORS.items()],
-            wrap_up_for=WRAP_UP_FOR, widen_after=15.0, on_change=self._desk_changed,
+            wrap_up_for=WRAP_UP_FOR, widen_after=15.0, on_change=desk_changed,
             now=lambda: fake.now().timestamp(),
         )  # fmt: skip
-        self._desk_states = dict.fromkeys(self.acd.desks, OUT)
         self.acd.on_shift(set(self.acd.desks))
         self.centre = Centre(
-            AriExchange(self.asterisk, lambda prompt: f"sound:{prompt}"),  # type: ignore[arg-type]
-            self.acd, self.menu.current, self.journal,
+            AriExchange(line, lambda prompt: f"sound:{prompt}"),  # type: ignore[arg-type]
+            self.acd, self.menu.current, notes,
             Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY), live,
         )  # fmt: skip
         self.asterisk.hears = self.centre.hears
         self.asterisk.device = self.acd.device
         self.asterisk.on_duty = partial(on_duty, self.acd)
-        self.asterisk.reports = lambda report: self.asterisk._begin(way_out.reported(self.journal, report))
-
-    def _desk_changed(self, desk: Desk) -> None:
-        before, self._desk_states[desk.name] = self._desk_states[desk.name], desk.state
-        if before is not desk.state:
-            self.journal.note(
-                "desk", None, operator=desk.name, state=desk.state, before=before, why=desk.paused_for
-            )
+        self.asterisk.reports = lambda report: self.asterisk._begin(way_out.reported(notes, report))
 
     async def _phone(
         self, name: str, answers_after: float | None, rings: bool, refuses: int | None, registered: bool
@@ -160,11 +173,18 @@ class FakeHouse(House):
         await self.centre.stops()
         self.asterisk.hears = lambda event: None
 
+    def is_killed(self) -> None:
+        """As by kill -9: from now on it does nothing, and nothing of it is tidied up."""
+        self.line.cut = True
+        self.graves.append(self.line)
+        self.asterisk.hears = lambda event: None
+        self.asterisk.device = lambda name, state: None
+
     async def starts_again(self) -> None:
         self._opens()
         for phone in self.asterisk.phones.values():
             self.acd.device(phone.name, "INUSE" if self.asterisk.of(phone) else "NOT_INUSE")
-        channels, bridges = await self.asterisk.channels.list(), await self.asterisk.bridges.list()
+        channels, bridges = await self.line.channels.list(), await self.line.bridges.list()
         ours = {channel.id for channel in self.asterisk.up.values() if channel.ours}
         await self.centre.reconcile(channels, bridges, ours)
 
@@ -173,5 +193,7 @@ class FakeHouse(House):
         for channel in list(self.asterisk.up.values()):
             self.asterisk.ends(channel)
         await self.is_in_order()
+        for line in self.graves:
+            line.buried.set_result(None)
         await self.asterisk.stop()
         self.engine.dispose()

@@ -179,8 +179,11 @@ class House(ABC):
 
     def outcome(self, caller: Caller) -> str | None:
         """What the database says became of the call; None: it is not over."""
+        return self.outcome_of(caller.call_id)
+
+    def outcome_of(self, call_id: str | None) -> str | None:
         with self.engine.connect() as connection:
-            return connection.scalar(select(Call.outcome).where(Call.id == caller.call_id))
+            return connection.scalar(select(Call.outcome).where(Call.id == call_id))
 
     async def over(self, caller: Caller, within: float = PATIENCE) -> Record:
         """The record of the call, once it is over."""

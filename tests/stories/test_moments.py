@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from calls.stages import HANDED_BACK, TALKING
-from tests.stories.fake import WAY, Channel
+from tests.stories.fake import PROMPT, WAY, Channel
 from tests.stories.fake_house import FakeHouse
 
 pytestmark = pytest.mark.looptime(idle_step=0.01, idle_timeout=0.5)
@@ -120,3 +120,24 @@ def alone(story: Story) -> list[str]:
     mixes = story.house.asterisk.mixes.values()
     offers = [c for c in story.phones() if c.ours and c.state == "Up"]
     return [c.id for c in offers if not any(c.id in mix and len(mix) > 1 for mix in mixes)]
+
+
+async def test_a_kill_at_whatever_moment_costs_nobody_their_operator(
+    opened: Callable[[], "asynccontextmanager[Story]"],
+) -> None:
+    for at in await moments(opened):
+        async with opened() as story:
+            await asyncio.sleep(at)
+            story.house.is_killed()
+            await asyncio.sleep(1)
+            await story.house.starts_again()
+            await asyncio.sleep(WHOLE_CALL + PROMPT)
+            assert not story.caller.gone.is_set(), f"at {at}\n{story.house.told()}"
+            assert alone(story) == [], f"at {at}\n{story.house.told()}"
+            if story.caller.ours:
+                mixes = story.house.asterisk.mixes.values()
+                assert any(story.caller.id in mix and len(mix) == 2 for mix in mixes), f"at {at}\n{story.house.told()}"
+            await caller_hangs_up(story)
+            await asyncio.sleep(1)
+            await story.house.settled()
+            assert story.house.outcome_of(story.caller.id) is not None, f"at {at}\n{story.house.told()}"
