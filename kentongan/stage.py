@@ -25,7 +25,8 @@ def own_place(settings: Settings) -> Settings:
     shutil.rmtree(data, ignore_errors=True)
     if (built := settings.data / "prompts").exists():           # as `make setup` has built them
         shutil.copytree(built, data / "prompts")
-    taken = {name: _free_port() for name in PORTS if not _is_free(settings.host, getattr(settings, name))}
+    free = free_ports()
+    taken = {name: free[name] for name in PORTS if not _is_free(settings.host, getattr(settings, name))}
     for name, port in taken.items():
         print(f"  port {getattr(settings, name)} is taken; {name} is {port} for the demo")
     values = {name: getattr(settings, name) for name in PORTS} | taken
@@ -44,10 +45,16 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports() -> dict[str, int]:
+    """A free port for each of the service's."""
+    probes = [socket.socket() for _ in PORTS]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return {name: int(probe.getsockname()[1]) for name, probe in zip(PORTS, probes, strict=True)}
+    finally:
+        for probe in probes:
+            probe.close()
 
 
 def environment_of(settings: Settings) -> str:
@@ -67,7 +74,14 @@ async def service(settings: Settings, keep: bool) -> AsyncIterator[int]:
             stdout=output, stderr=output, start_new_session=True)
     finished = False
     try:
-        await _until_healthy(settings, process, log_file)
+        print("  starting: prompts, database, Asterisk, service …", flush=True)
+        dying = asyncio.create_task(process.wait())
+        healthy = asyncio.create_task(until_healthy(settings))
+        await asyncio.wait({dying, healthy}, return_when=asyncio.FIRST_COMPLETED)
+        if not healthy.done():
+            healthy.cancel()
+            raise RuntimeError(f"the service did not start:\n{log_file.read_text()[-2000:]}")
+        await healthy
         yield process.pid
         finished = True
     finally:
@@ -78,10 +92,10 @@ async def service(settings: Settings, keep: bool) -> AsyncIterator[int]:
             own_asterisk(settings, secrets_of(settings, [])).stop()
 
 
-async def _until_healthy(settings: Settings, process: asyncio.subprocess.Process, log_file: Path) -> None:
-    print("  starting: prompts, database, Asterisk, service …", flush=True)
+async def until_healthy(settings: Settings) -> None:
+    """Until /healthz finds nothing wrong; TimeoutError after a minute and a half."""
     async with asyncio.timeout(90), aiohttp.ClientSession() as http:
-        while process.returncode is None:
+        while True:
             try:
                 async with http.get(f"{settings.public_url}/healthz") as answer:
                     if answer.status == 200:
@@ -89,7 +103,6 @@ async def _until_healthy(settings: Settings, process: asyncio.subprocess.Process
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(0.1)
-    raise RuntimeError(f"the service did not start:\n{log_file.read_text()[-2000:]}")
 
 
 class Doors:

@@ -3,6 +3,7 @@ import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))       # run as a script, from anywhere
@@ -12,7 +13,7 @@ from routing import operators  # noqa: E402
 from tickets import forwarding, lifecycle, verification  # noqa: E402
 
 #: Title, table, where it stands, the state in which it begins.
-TABLES: tuple[tuple[str, Mapping[StrEnum, frozenset[StrEnum]], str, StrEnum], ...] = (
+TABLES: tuple[tuple[str, Mapping[Any, frozenset[Any]], str, StrEnum], ...] = (
     ("A call", stages.STEPS, "calls/stages.py", stages.ARRIVED),
     ("A desk", operators.STEPS, "routing/operators.py", operators.OUT),
     ("A ticket's lifecycle", lifecycle.STEPS, "tickets/lifecycle.py", lifecycle.DRAFT),

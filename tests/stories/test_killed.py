@@ -1,0 +1,122 @@
+"""The whole service as `kentongan run` starts it, in a process of its own: killed, stopped and absent, with callers on
+the line. Everybody reaches a human all the same."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kentongan.ground import lay, phones
+from kentongan.settings import CHECKOUT, Settings, load
+from kentongan.sipp import Key, Phone, Tone, dial, phone_registers
+from kentongan.stage import Doors, doors_of, free_ports, service, until_healthy
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(90)]
+
+
+@dataclass
+class Centre:
+    """A running service, seen from outside."""
+
+    settings: Settings
+    guard: int
+    doors: Doors
+
+    @property
+    def sip(self) -> tuple[str, int]:
+        return self.settings.host, self.settings.sip_port
+
+    def signal_service(self, what: signal.Signals) -> None:
+        """To the service, not to its guard."""
+        found = subprocess.run(["pgrep", "-P", str(self.guard)], capture_output=True, text=True, check=True)
+        os.kill(int(found.stdout.split()[0]), what)
+
+    async def somebody_is_free(self) -> None:
+        await self.doors.until(
+            "log-in", lambda answer: any(row["why_not_free"] is None for row in answer["operators"]), "/api/operators")
+
+    async def call(self, is_so: str) -> Any:
+        """The newest call, once it stands at this stage."""
+        answer = await self.doors.until(
+            is_so, lambda answer: answer["calls"] and answer["calls"][0]["stage"] == is_so, "/api/calls?limit=1")
+        return answer["calls"][0]
+
+    @asynccontextmanager
+    async def operator(self, **how: Any) -> AsyncIterator[Phone]:
+        """The phone of somebody who is on shift, registered."""
+        ground = await lay(self.settings)
+        row = next(row for row in phones(self.settings, ground) if row["on_shift"])
+        async with phone_registers(row["user"], row["password"], at=self.sip, voice=Tone(1000), **how) as phone:
+            yield phone
+
+
+@asynccontextmanager
+async def centre() -> AsyncIterator[Centre]:
+    """With prompts as the checkout has built them, on free ports; gone afterwards with everything it wrote."""
+    data = Path(tempfile.mkdtemp(prefix="kt-"))
+    try:
+        if (built := CHECKOUT / "var/prompts").exists():
+            shutil.copytree(built, data / "prompts")
+        settings = load(data=data, **free_ports())
+        async with service(settings, keep=False) as guard, doors_of(settings) as doors:
+            yield Centre(settings, guard, doors)
+    finally:
+        shutil.rmtree(data)
+
+
+async def test_a_service_killed_while_somebody_waits_takes_them_to_a_desk_when_it_is_back():
+    async with centre() as house, dial("112", to=house.sip, number="0800555001", voice=Tone(440),
+                                       keys=[Key(0.5, "3")]) as caller:
+        call = await house.call("queued")
+        house.signal_service(signal.SIGKILL)
+        await until_healthy(house.settings)
+        async with house.operator(answers_after=0.1) as phone:
+            await phone.picked_up()
+            adopted = await house.call("talking")
+            assert (adopted["id"], adopted["topic"], adopted["arrived_at"]) == (call["id"], "police", call["arrived_at"])
+            await caller.hangs_up()
+            assert (await house.call("ended"))["outcome"] == "answered"
+
+
+async def test_a_service_killed_in_mid_talk_disturbs_nobody_and_sees_the_end():
+    async with centre() as house, house.operator(answers_after=0.1) as phone, dial(
+            "112", to=house.sip, number="0800555001", voice=Tone(440), keys=[Key(0.5, "1")]) as caller:
+        await phone.picked_up()
+        await house.call("talking")
+        house.signal_service(signal.SIGKILL)
+        await until_healthy(house.settings)
+        assert (await house.call("talking"))["operator"]
+        await phone.hangs_up()
+        assert (await caller.ended()).by == "callee"
+        call = await house.call("ended")
+        assert call["outcome"] == "answered"
+        kinds = [note["kind"] for note in (await house.doors.get(f"/api/calls/{call['id']}"))["notes"]]
+        assert kinds[-2:] == ["adopted", "ended"]
+
+
+async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_recorded():
+    async with centre() as house, house.operator(answers_after=0.1, talks_for=1.0) as phone:
+        await house.somebody_is_free()
+        os.kill(house.guard, signal.SIGTERM)
+        async with dial("112", to=house.sip, number="0800555002", voice=Tone(440)) as caller:
+            await phone.picked_up()
+            assert (await caller.ended()).answered
+        [raw] = (house.settings.data / "spool").glob("*.raw")
+        assert raw.stat().st_size > 8000 * 2 * 2        # more than a second, two channels of 16 bit
+
+
+async def test_a_frozen_service_costs_a_caller_less_than_a_second():
+    async with centre() as house, house.operator(answers_after=0.1, talks_for=1.0) as phone:
+        await house.somebody_is_free()
+        house.signal_service(signal.SIGSTOP)
+        async with dial("112", to=house.sip, number="0800555003", voice=Tone(440)) as caller:
+            await phone.picked_up()
+            assert (await caller.ended()).answered
+        await until_healthy(house.settings)             # the guard has ended the frozen one and started another
