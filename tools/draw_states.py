@@ -1,4 +1,4 @@
-"""Draws docs/states.md from the tables of legal steps: `.venv/bin/python tools/draw_states.py`. A test keeps it fresh."""
+"""Draws docs/states.md from the tables of legal steps: `.venv/bin/python tools/draw_states.py`. A test compares."""
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -30,7 +30,8 @@ def page() -> str:
         lines = [f"    [*] --> {first}"]
         lines += [f"    {now} --> {to}" for now in steps for to in sorted(steps[now])]
         lines += [f"    {now} --> [*]" for now in steps if not steps[now]]
-        parts.append(f"## {title}\n\n[{source}](../{source})\n\n```mermaid\nstateDiagram-v2\n" + "\n".join(lines) + "\n```\n")
+        drawing = "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+        parts.append(f"## {title}\n\n[{source}](../{source})\n\n{drawing}\n")
     return "\n".join(parts)
 
 

@@ -80,7 +80,8 @@ async def test_a_service_killed_while_somebody_waits_takes_them_to_a_desk_when_i
         async with house.operator(answers_after=0.1) as phone:
             await phone.picked_up()
             adopted = await house.call("talking")
-            assert (adopted["id"], adopted["topic"], adopted["arrived_at"]) == (call["id"], "police", call["arrived_at"])
+            assert (adopted["id"], adopted["topic"]) == (call["id"], "police")
+            assert adopted["arrived_at"] == call["arrived_at"]
             await caller.hangs_up()
             assert (await house.call("ended"))["outcome"] == "answered"
 
