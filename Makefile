@@ -1,5 +1,5 @@
 # One command each. Whatever is missing is installed first (tools/setup), so the first run takes minutes, the next none.
-.PHONY: help setup demo run test check lock
+.PHONY: help setup demo run test check bench lock
 PYTHON ?= python3
 
 help:            ## these lines
@@ -27,6 +27,10 @@ check:           ## linters, types, layers, purity: seconds
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m pytest -q tests/house
+
+bench:           ## the first figures: 300 real calls in 30 s, measured; a minute and a half (docs/performance.md)
+	@$(PYTHON) tools/setup
+	.venv/bin/python -m bench.first_figures
 
 lock:            ## pin the dependencies anew, after a change in pyproject.toml or requirements/dev.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" \
