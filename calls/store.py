@@ -1,16 +1,20 @@
 """calls: the database's side of calls. The call record, its draft ticket and its recording's row are drawn from the
 journal, note by note, in the transaction that stores the note: so they exist exactly once, whatever fails."""
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from calls.journal import Note as JournalNote
 from calls.stages import Outcome, Stage, outcome
 from db.models import Call, Note
 from recordings import store as recordings
 from tickets import store as tickets
+
+log = logging.getLogger(__name__)
 
 
 class JournalStore:
@@ -25,14 +29,46 @@ class JournalStore:
             return connection.scalar(select(func.max(Note.seq)).where(Note.node == self._node)) or 0
 
     def commit(self, notes: Sequence[JournalNote]) -> None:
-        """Store the notes and draw the records from them, all or none."""
+        """Store the notes and draw the records from them, all or none.
+
+        Raises what the database raises while it is away: the journal tries again. A note that cannot be drawn for
+        another reason is stored as it is, with an error in the log: it must not hold up those behind it.
+        """
+        try:
+            self._commit(notes)
+        except Exception as fault:
+            if not _is_the_notes_fault(fault):
+                raise
+            for note in notes:
+                self._commit_alone(note)
+
+    def _commit(self, notes: Sequence[JournalNote], *, draw: bool = True) -> None:
         with self._engine.begin() as connection:
             connection.execute(insert(Note), [
                 {"node": self._node, "seq": note.seq, "call_id": note.call_id, "at": note.at, "kind": note.kind,
                  "facts": note.facts} for note in notes])
-            for note in notes:
-                if note.call_id is not None and (draw := _DRAW.get(note.kind)) is not None:
-                    draw(connection, self._node, note.call_id, note)
+            for note in notes if draw else ():
+                if note.call_id is not None and (records := _DRAW.get(note.kind)) is not None:
+                    records(connection, self._node, note.call_id, note)
+
+    def _commit_alone(self, note: JournalNote) -> None:
+        with self._engine.connect() as connection:
+            if connection.scalar(select(Note.seq).where(Note.node == self._node, Note.seq == note.seq)) is not None:
+                return                          # it was taken, and only the answer was lost
+        for draw in (True, False):
+            try:
+                self._commit([note], draw=draw)
+                return
+            except Exception as fault:
+                if not _is_the_notes_fault(fault):
+                    raise
+                log.exception("note %s (%s) of call %s %s", note.seq, note.kind, note.call_id,
+                              "cannot be drawn; it is stored as it is" if draw else "cannot be stored at all")
+
+
+def _is_the_notes_fault(fault: Exception) -> bool:
+    """Whether trying again would not help. Of the database's errors only those about values."""
+    return isinstance(fault, IntegrityError | DataError) or not isinstance(fault, DBAPIError)
 
 
 def _arrived(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between looks at the roster and at the list of phones that the way out rings.
 ROSTER_EVERY = 5.0
+#: Seconds before work beside the calls begins anew after a fault.
+AGAIN_AFTER = 1.0
 #: A loop that lags more than this many seconds is worth a warning.
 LAG_ALARM = 0.05
 
@@ -117,13 +119,14 @@ class Service:
             await stack.enter_async_context(self.ari)
             http = await stack.enter_async_context(aiohttp.ClientSession())
             async with asyncio.TaskGroup() as tasks:
+                archivist = Archivist(self.sessions, self.settings.data / "spool", self.settings.data / "recordings",
+                                      self._wake_archivist)
+                outbox = Outbox(self.sessions, http, self._link, self._wake_outbox)
                 running = [tasks.create_task(work) for work in (
                     self.ari.run(), self.ami.run(), self.agi.run(),
-                    self.bulletin.run(), self._follow_roster(), self._watch_lag(),
-                    Archivist(self.sessions, self.settings.data / "spool", self.settings.data / "recordings",
-                              self._wake_archivist).run(),
-                    Outbox(self.sessions, http, self._link, self._wake_outbox).run(),
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
+                    *(_again_and_again(work) for work in (
+                        self.bulletin.run, self._follow_roster, self._watch_lag, archivist.run, outbox.run)),
                 )]
                 try:
                     await self._ready.wait()
@@ -204,6 +207,16 @@ class Service:
     def _worst_lag(self) -> float:
         worst, self._lag = self._lag, 0.0
         return worst
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
+    """Work beside the calls: a fault of it is logged and it begins anew; it must not take the calls with it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("%s failed and begins anew", work.__qualname__)
+        await asyncio.sleep(AGAIN_AFTER)
 
 
 async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
