@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: No prompt is longer (s): a lost event must not hold a caller up.
 LONGEST_PROMPT = 15.0
+#: The cause of a hang-up comes so soon after it (s), or not at all.
+CAUSE_WITHIN = 0.5
 #: Dialplan place of the way out (asterisk-conf/kentongan/extensions.conf).
 WAY_OUT = "kentongan-wayout"
 MUSIC = "kentongan"
@@ -62,7 +64,8 @@ class AriLeg:
         self._sound = sound
         self._lookers: list[Callable[[], None]] = []
         self._digits: asyncio.Queue[str] = asyncio.Queue()
-        self._rang, self._picked_up, self._left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._rang, self._picked_up = asyncio.Event(), asyncio.Event()
+        self._left, self._cause_known = asyncio.Event(), asyncio.Event()
         self._playing: dict[str, asyncio.Event] = {}
 
     def take(self, event: events.Event) -> None:
@@ -79,9 +82,10 @@ class AriLeg:
                 self._is(channel.state)
             case events.ChannelDestroyed(cause=cause):
                 self.cause = cause if self.cause is None or cause else self.cause
+                self._cause_known.set()
                 self._goes()
-            case events.ChannelHangupRequest(cause=cause):
-                self.cause = cause
+            case events.ChannelHangupRequest(cause=cause, soft=soft):
+                self.cause = self.cause if soft else cause      # a soft one's cause means nothing
                 self._goes()
             case events.StasisEnd():
                 self._goes()
@@ -175,7 +179,11 @@ class AriLeg:
         return event.is_set() and not self.gone
 
     async def left(self) -> None:
+        """Until this party has gone, and it is known why: Asterisk tells the cause last, a moment after the rest."""
         await self._left.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CAUSE_WITHIN):
+                await self._cause_known.wait()
 
     async def hand_back(self) -> None:
         """Give the channel back to the dialplan, which goes on with the way out."""

@@ -126,7 +126,8 @@ class FakeAsterisk:
         if channel.bridge is not None:
             self._leaves(channel)
         if channel.ours:
-            self.tell(events.ChannelHangupRequest(channel=seen, cause=cause))
+            lost = cause == NO_PACKETS
+            self.tell(events.ChannelHangupRequest(channel=seen, cause=1 if lost else cause, soft=lost))
             self.tell(events.StasisEnd(channel=seen))
             self.tell(events.ChannelDestroyed(channel=seen, cause=cause))
         if channel.phone is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from calls.adopt import BRIDGE
 from calls.centre import Centre
@@ -182,7 +182,7 @@ class House(ABC):
         return self.outcome_of(caller.call_id)
 
     def outcome_of(self, call_id: str | None) -> str | None:
-        with self.engine.connect() as connection:
+        with self._reads() as connection:
             return connection.scalar(select(Call.outcome).where(Call.id == call_id))
 
     async def over(self, caller: Caller, within: float = PATIENCE) -> Record:
@@ -192,7 +192,7 @@ class House(ABC):
             f"end of {caller.call_id}", within,
         )  # fmt: skip
         await self.settled()
-        with self.engine.connect() as connection:
+        with self._reads() as connection:
             call = connection.execute(select(Call.__table__).where(Call.id == caller.call_id)).one()
             of_call = select(Ticket.lifecycle).join(CallTicket).where(CallTicket.call_id == caller.call_id)
             recordings = select(Recording.raw_name, Recording.state).where(Recording.call_id == caller.call_id)
@@ -200,6 +200,10 @@ class House(ABC):
                 call.stage, call.outcome, call.topic, call.pressed, call.caller_number, call.operator,
                 list(connection.scalars(of_call)), [tuple(row) for row in connection.execute(recordings)],
             )  # fmt: skip
+
+    def _reads(self) -> Connection:
+        """Waits for no writer: writers may be waiting for this very loop."""
+        return self.engine.connect().execution_options(reads=True)
 
     def told(self) -> str:
         """The journal in words for a person who looks for what went wrong."""
