@@ -11,7 +11,7 @@ import msgspec
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from telephony.asterisk import Asterisk, AsteriskError, Plan
+from telephony.asterisk import Asterisk, AsteriskError, Plan, write_private
 from telephony.fetch import find
 
 CHECKOUT = Path(__file__).parents[1]
@@ -101,11 +101,7 @@ def secrets_of(settings: Settings, operators: list[str]) -> Secrets:
         lines += [f'{name} = "{value}"' for name, value in kept.items()]
         lines += ["", "[phones]", *(f'{name} = "{value}"' for name, value in sorted(phones.items()))]
         settings.data.mkdir(parents=True, exist_ok=True)
-        new = path.with_name("secrets.toml.new")
-        new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-        new.replace(path)
+        write_private(path, "\n".join(lines) + "\n")
     return made
 
 

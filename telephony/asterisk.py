@@ -56,7 +56,7 @@ def render(plan: Plan, etc: Path) -> None:
     for file in sorted((CONF / "kentongan").glob("*.conf")):
         shutil.copyfile(file, ours / file.name)
     for name, text in _local_files(plan).items():
-        _write_private(ours / name, text)
+        write_private(ours / name, text)
 
 
 def render_own(plan: Plan, found: Found, etc: Path) -> None:
@@ -65,7 +65,7 @@ def render_own(plan: Plan, found: Found, etc: Path) -> None:
     for file in sorted((CONF / "own").glob("*.conf")):
         shutil.copyfile(file, etc / file.name)
     for name, text in _own_files(plan, found).items():
-        _write_private(etc / name, text)
+        write_private(etc / name, text)
 
 
 def _local_files(plan: Plan) -> dict[str, str]:
@@ -173,7 +173,7 @@ def _generated(text: str) -> str:
     return "; Written by Kentongan at every start: change the settings, not this file.\n" + "\n".join(lines) + "\n"
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write a file that nobody else may ever read, whole or not at all."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
