@@ -199,9 +199,10 @@ class RealHouse(House):
         return ready and all(desk.on_shift for desk in self.acd.desks.values())
 
     async def stops(self) -> None:
-        self._closing.set()
-        await self._running
-        self.service.journal._listeners.remove(self.hears)  # in life its process is gone now
+        if not self._closing.is_set():
+            self._closing.set()
+            await self._running
+            self.service.journal._listeners.remove(self.hears)  # in life its process is gone now
 
     async def starts_again(self) -> None:
         await self.open()
