@@ -243,11 +243,11 @@ class Ari:
         self.failures += 1
         raise AriError(response.status, method, path, message)
 
-    async def ask(self, kind: type[T], operation: Operation, **parameters: str | int | None) -> T:
+    async def ask(
+        self, kind: type[T], operation: Operation, body: object = None, **parameters: str | int | None
+    ) -> T:
         """Give a command whose answer is a `kind`."""
-        return self._as(kind, operation, await self.send(operation, None, **parameters))
-
-    def _as(self, kind: type[T], operation: Operation, answer: bytes) -> T:
+        answer = await self.send(operation, body, **parameters)
         try:
             return msgspec.json.decode(answer, type=kind)
         except msgspec.MsgspecError as fault:

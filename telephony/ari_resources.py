@@ -2,7 +2,7 @@
 each method is one operation of the table; everything hard is in the client.
 """
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -29,11 +29,23 @@ from telephony.ari_operations import (
     EVENTS_CLAIM,
     PLAYBACKS_STOP,
     Gone,
+    Operation,
 )
 from telephony.events import Bridge, Channel
 
-if TYPE_CHECKING:
-    from telephony.ari import Ari
+T = TypeVar("T")
+
+
+class Line(Protocol):
+    """What a resource needs of the client (ari.py)."""
+
+    app: str
+
+    async def send(self, operation: Operation, body: object = None, **parameters: str | int | None) -> bytes: ...
+
+    async def ask(
+        self, kind: type[T], operation: Operation, body: object = None, **parameters: str | int | None
+    ) -> T: ...
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -55,7 +67,7 @@ class _Info(msgspec.Struct):
 class Channels:
     """One party's side of a call each. Every method with a `channel_id` raises `Gone` when it has hung up."""
 
-    def __init__(self, ari: "Ari") -> None:
+    def __init__(self, ari: Line) -> None:
         self._ari = ari
 
     async def list(self) -> "list[Channel]":
@@ -84,13 +96,13 @@ class Channels:
         `variables` are reported in `channelvars`. `originator` (codecs are taken from it) must be alive.
         Raises `AriError`: 500 the phone is not registered, 400 no such endpoint, 409 the id is taken.
         """
-        answer = await self._ari.send(
+        return await self._ari.ask(
+            Channel,
             CHANNELS_ORIGINATE,
             {"variables": _reported(variables, True)} if variables else None,
             endpoint=endpoint, app=self._ari.app, appArgs=app_args or None, callerId=caller_id or None,
             timeout=timeout, channelId=channel_id, originator=originator, formats=formats,
         )
-        return self._ari._as(Channel, CHANNELS_ORIGINATE, answer)
 
     async def answer(self, channel_id: str) -> None:
         """Answer; harmless if it is answered. Waits for the end of a prompt that is being played."""
@@ -136,7 +148,7 @@ def _reported(variables: Mapping[str, str], report_events: bool) -> dict[str, ob
 class Bridges:
     """Mixes of channels."""
 
-    def __init__(self, ari: "Ari") -> None:
+    def __init__(self, ari: Line) -> None:
         self._ari = ari
 
     async def list(self) -> "list[Bridge]":
@@ -162,7 +174,7 @@ class Bridges:
 class Playbacks:
     """Sounds that are being played."""
 
-    def __init__(self, ari: "Ari") -> None:
+    def __init__(self, ari: Line) -> None:
         self._ari = ari
 
     async def stop(self, playback_id: str) -> None:
@@ -173,7 +185,7 @@ class Playbacks:
 class Events:
     """Calls that wait to be claimed."""
 
-    def __init__(self, ari: "Ari") -> None:
+    def __init__(self, ari: Line) -> None:
         self._ari = ari
 
     async def claim(self, channel_id: str) -> bool:
@@ -188,7 +200,7 @@ class Events:
 class Applications:
     """What is held in whose name."""
 
-    def __init__(self, ari: "Ari") -> None:
+    def __init__(self, ari: Line) -> None:
         self._ari = ari
 
     async def get(self, name: str) -> Application:
@@ -204,7 +216,7 @@ class Applications:
 class Asterisk:
     """Asterisk itself."""
 
-    def __init__(self, ari: "Ari") -> None:
+    def __init__(self, ari: Line) -> None:
         self._ari = ari
 
     async def version(self) -> str:
