@@ -201,6 +201,11 @@ class House(ABC):
                 list(connection.scalars(of_call)), [tuple(row) for row in connection.execute(recordings)],
             )  # fmt: skip
 
+    def recording_of(self, caller: Caller) -> str | None:
+        """The state of the recording's row."""
+        with self._reads() as connection:
+            return connection.scalar(select(Recording.state).where(Recording.call_id == caller.call_id))
+
     def _reads(self) -> Connection:
         """Waits for no writer: writers may be waiting for this very loop."""
         return self.engine.connect().execution_options(reads=True)
