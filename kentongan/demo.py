@@ -70,7 +70,7 @@ async def _story(
     made = await doors.put("/api/agencies/damkar", name="Pemadam Kebakaran", url=agency.url, topics=["fire"])
     agency.secret = made["secret"]
     async with phone_registers(operator["user"], operator["password"], at=registrar, voice=operator_voice,
-                               answers_after=7.0, talks_for=9.0) as phone:
+                               answers_after=9.5, talks_for=9.0) as phone:
         await doors.until(f"{operator['user']} is ready", _is_ready, "/api/operators", operator["user"])
         say(f"{operator['user']} ({operator['name']}) has logged in: the phone is registered")
         async with dial("112", to=registrar, number=CALLER, voice=caller_voice, keys=[Key(5.0, "1")]) as caller:
@@ -111,7 +111,7 @@ def _voices(folder: Path) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name, voice, text, quiet_before in (
-        ("caller", "id", CALLER_SAYS, 13_000), ("operator", "id+f3", OPERATOR_SAYS, 400)
+        ("caller", "id", CALLER_SAYS, 16_000), ("operator", "id+f3", OPERATOR_SAYS, 400)
     ):
         speech = sound.spoken(text, voice, 170).set_frame_rate(8000).set_channels(1).set_sample_width(2)
         speech = speech.apply_gain(-20.0 - speech.dBFS)
