@@ -19,7 +19,7 @@ run:             ## the service, to stay: trunk on 127.0.0.1:5060/udp, doors on 
 
 test:            ## every test, real Asterisk included
 	@$(PYTHON) tools/setup
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --basetemp=var/pytest
 
 check:           ## linters, types, layers, purity: seconds
 	@$(PYTHON) tools/setup venv

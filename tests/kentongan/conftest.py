@@ -1,15 +1,19 @@
 """A small exchange: a real Asterisk with one trunk, three phones and a dialplan that tries callers and phones."""
 
 import asyncio
-import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from kentongan.settings import load
+from telephony.fetch import find
 
 TRUNK = """
 [global]
@@ -119,11 +123,10 @@ class Exchange:
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    home = tmp_path_factory.mktemp("exchange")
-    default = Path(__file__).parents[2] / "var" / "asterisk-root"
-    usr = Path(os.environ.get("KENTONGAN_ASTERISK_ROOT", default)) / "usr"
-    library = next(usr.glob("lib/*/asterisk/modules")).parents[1]
+def exchange() -> Iterator[Exchange]:
+    found = find(load().asterisk_root)
+    assert found, "no Asterisk of version 22.10.1 or newer is here: .venv/bin/kentongan asterisk fetch"
+    home = Path(tempfile.mkdtemp(prefix="kt"))      # short: the console's socket has a path of 108 characters
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         sip = probe.getsockname()[1]
@@ -135,7 +138,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     files = {
         "asterisk": "[directories]\n"
         + "".join(f"ast{key}dir={home / name}\n" for key, name in folders.items())
-        + f"astmoddir={library}/asterisk/modules\nastdatadir={usr}/share/asterisk\n",
+        + f"astmoddir={found.modules}\nastdatadir={found.data}\n",
         "modules": "[modules]\nautoload=no\n" + "".join(f"load={name}.so\n" for name in MODULES),
         "pjsip": TRUNK.format(sip=sip) + "".join(phones),
         "extensions": DIALPLAN.format(rec=home / "rec"),
@@ -145,9 +148,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     }
     for name, text in {**dict.fromkeys(EMPTY, ""), **files}.items():
         (home / "etc" / f"{name}.conf").write_text(text)
-    loader = next(usr.glob("lib64/ld-linux*"), None) or next(library.glob("ld-linux*"))
-    command = (str(loader), "--library-path", str(library), str(usr / "sbin/asterisk"))
-    command += ("-C", str(home / "etc/asterisk.conf"))
+    command = (*found.loader, "-C", str(home / "etc/asterisk.conf"))
     with (home / "console").open("wb") as console:
         asterisk = subprocess.Popen([*command, "-f", "-n"], stdin=subprocess.DEVNULL, stdout=console, stderr=console)
     try:
@@ -158,3 +159,4 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     finally:
         asterisk.terminate()
         asterisk.wait()
+        shutil.rmtree(home)

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
-ROOT = Path(os.environ.get("KENTONGAN_ASTERISK_ROOT", CHECKOUT / "var/asterisk-root"))
+from kentongan.settings import load
+from telephony.fetch import find
+
+FOUND = find(load().asterisk_root)
+assert FOUND, "no Asterisk of version 22.10.1 or newer is here: .venv/bin/kentongan asterisk fetch"
 MODULES = """
 res_timing_timerfd res_crypto res_sorcery_config res_sorcery_memory res_sorcery_astdb
 res_sorcery_memory_cache res_http_websocket res_websocket_client res_stasis res_stasis_answer
@@ -54,13 +57,12 @@ class Asterisk:
             (home / "etc" / f"{name}.conf").write_text(text)
 
     def _configuration(self) -> dict[str, str]:
-        triplet = next((ROOT / "usr/lib").glob("*-linux-gnu"))
         directories = {
-            "astetcdir": self.home / "etc", "astmoddir": triplet / "asterisk/modules",
+            "astetcdir": self.home / "etc", "astmoddir": FOUND.modules,
             "astvarlibdir": self.home / "lib", "astdbdir": self.home / "lib", "astkeydir": self.home / "lib",
-            "astdatadir": ROOT / "usr/share/asterisk", "astagidir": self.home / "lib",
+            "astdatadir": FOUND.data, "astagidir": self.home / "lib",
             "astspooldir": self.home / "spool", "astrundir": self.home / "run",
-            "astlogdir": self.home / "log", "astsbindir": ROOT / "usr/sbin",
+            "astlogdir": self.home / "log",
         }
         ports = {"@HTTP@": self.http, "@AMI@": self.ami, "@AGI@": self.agi, "@SIP@": self.sip}
         texts = dict.fromkeys(EMPTY, "") | {
@@ -81,12 +83,7 @@ class Asterisk:
         return texts
 
     def _command(self) -> list[str]:
-        loader = next((ROOT / "usr").glob("lib*/ld-linux-*.so.*"))
-        library = next((ROOT / "usr/lib").glob("*-linux-gnu"))
-        return [
-            str(loader), "--library-path", str(library), str(ROOT / "usr/sbin/asterisk"),
-            "-C", str(self.home / "etc/asterisk.conf"),
-        ]
+        return [*FOUND.loader, "-C", str(self.home / "etc/asterisk.conf")]
 
     def start(self) -> None:
         """Returns when it is fully booted."""
