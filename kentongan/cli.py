@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from kentongan import settings as porch
 from kentongan.guard import NO_USE, watch
@@ -184,10 +182,12 @@ def _in_loop(work: Callable[[Settings], Any]) -> None:
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    table = Table(*rows[0], box=None)
-    for row in rows:
-        table.add_row(*(", ".join(cell) if isinstance(cell, list) else str(cell) for cell in row.values()))
-    Console(soft_wrap=True).print(table)
+    """In columns as wide as they must be: a password that a narrow window cuts is of no use."""
+    lines = [list(rows[0]), *(
+        [",".join(cell) if isinstance(cell, list) else str(cell) for cell in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _log_to_stderr() -> None:
