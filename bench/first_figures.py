@@ -180,15 +180,14 @@ def _figures(connection: Connection, seen: Seen) -> Figures:
             if (index := which(row.caller_number or "")) is not None}
     notes = connection.execute(select(Note.call_id, Note.kind, Note.at)).all()
     at = {(note.call_id, note.kind): note.at.timestamp() for note in notes}
-    answers, rings, rings_at_once, drafts = [], [], [], []
+    answers, rings, drafts, waited = [], [], [], 0
     for index, moments in enumerate(seen.callers):
         row = rows.get(index)
         match moments:
             case Moments(float(sent), float(answered), float(), float(rang)) if row and row.outcome == Outcome.ANSWERED:
                 answers.append(answered - sent)
                 rings.append(rang - at[row.id, "chosen"])
-                if at[row.id, "offered"] - at[row.id, "queued"] < AT_ONCE:
-                    rings_at_once.append(rings[-1])
+                waited += at[row.id, "offered"] - at[row.id, "queued"] > AT_ONCE
                 drafts.append(seen.ended.drafts[row.id] - row.arrived_at.timestamp())
             case _:
                 seen.faults.append(f"call {index}: {moments}, {row.outcome if row else 'no row'}")
@@ -200,10 +199,9 @@ def _figures(connection: Connection, seen: Seen) -> Figures:
     return Figures({
         "caller: INVITE → 200": spread(answers),
         "menu's end → INVITE at the operator's phone": spread(rings),
-        "  of these, where a desk was free at once": spread(rings_at_once),
         "arrival → draft ticket committed": spread(drafts),
         "service: start → ready (Asterisk runs)": spread(seen.starts),
-    }, _singles(seen, len(notes)))
+    }, {"callers who waited for a desk": float(waited), **_singles(seen, len(notes))})
 
 
 def _singles(seen: Seen, notes: int) -> dict[str, float]:
