@@ -98,8 +98,7 @@ class Service:
             AriExchange(self.ari, self._sound), self.acd, self.menu.current, self.journal,
             Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every), live)
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
-                       on_device=self._device_changed, on_contact=lambda aor, status: None,
-                       on_up=lambda: self.bulletin.up())
+                       on_device=self._device_changed, on_up=lambda: self.bulletin.up())
         self.bulletin = Bulletin(self.ami, self.acd)
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
         self._lag = 0.0             #: seconds, worst since somebody asked

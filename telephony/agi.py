@@ -1,8 +1,8 @@
 """Telephony, the ear of the way out: FastAGI, for calls that the dialplan carried to their end without us.
 
 The dialplan's hang-up handler runs `AGI(agi://HOST:PORT/wayout)` when such a call is over; we read what its
-channel knows and let it go. If nobody listens, nothing is lost but the hurry: the records of Asterisk tell it
-later.
+channel knows and let it go. If nobody listens, the call is not noted here; its recording lies in the spool as a
+raw file, which is found at the next start.
 
 panoramisk speaks the protocol. Its handler never ends on a connection that is closed too soon, hence
 `_Reader`.
@@ -24,9 +24,7 @@ LIMIT: Final = 2.0                #: s, for a request, and again for the variabl
 LONGEST_REQUEST: Final = 65_536   #: bytes
 
 _CALL_ID = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
-_VARIABLES = (
-    "KT_ARRIVED", "KT_ANSWERED", "KT_WAYOUT", "KT_DESK", "DIALSTATUS", "ANSWEREDTIME", "DIALEDPEERNAME"
-)
+_VARIABLES = ("KT_ARRIVED", "KT_WAYOUT", "ANSWEREDTIME", "DIALEDPEERNAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,9 @@ class WayOut:
     call_id: str
     number: str                   #: as the network says: clean it with `telephony.numbers`
     arrived_at: float             #: seconds since 1970 (KT_ARRIVED; else the second in the call's id)
-    answered_at: float | None     #: seconds since 1970 (KT_ANSWERED)
     talked_for: float | None      #: s (ANSWEREDTIME)
-    desk: str | None              #: operator who answered (KT_DESK, else the phone that Dial() reached)
+    desk: str | None              #: operator who answered (the phone that Dial() reached)
     why: str                      #: it went that way (KT_WAYOUT)
-    dial_status: str              #: Dial()'s last word (DIALSTATUS)
 
     def __repr__(self) -> str:
         return f"WayOut({self.call_id!r}, {self.why!r})"
@@ -101,11 +97,9 @@ def way_out(call_id: str, number: str, values: dict[str, str]) -> WayOut:
         call_id=call_id,
         number="" if number == "unknown" else number,
         arrived_at=_seconds(values.get("KT_ARRIVED")) or _seconds(call_id.split(".")[0]) or 0.0,
-        answered_at=_seconds(values.get("KT_ANSWERED")),
         talked_for=_seconds(values.get("ANSWEREDTIME")),
-        desk=values.get("KT_DESK") or _operator(values.get("DIALEDPEERNAME", "")),
+        desk=_operator(values.get("DIALEDPEERNAME", "")),
         why=values.get("KT_WAYOUT", ""),
-        dial_status=values.get("DIALSTATUS", ""),
     )
 
 

@@ -1,18 +1,16 @@
 """Telephony, the second line to Asterisk: AMI, for what ARI does not tell or do.
 
-Heard: whether a phone is free (device state) and reachable (its contact); it overrules our memory, since the
-way out may be ringing the same phone. Told: queue-log lines, the list of phones on duty (AstDB), reloads,
-redirects. Nothing here stands in a caller's way.
+Heard: whether a phone is free or away (device state); it overrules our memory, since the way out may be ringing
+the same phone. Told: queue-log lines, the list of phones on duty (AstDB). Nothing here stands in a caller's way.
 
 panoramisk speaks the protocol; the connection is kept here, because panoramisk's own manager does not see a
 half-open one and sends the commands of the lost connection again.
 
 What the user in manager.conf needs, and no more:
 
-    read = call,system           ; DeviceStateChange; ContactStatus, FullyBooted
-    write = call,system,agent    ; DeviceStateList, Redirect; PJSIPShowContacts, DB…, Reload; QueueLog
+    read = call,system           ; DeviceStateChange; FullyBooted
+    write = call,system,agent    ; DeviceStateList; DBPut, DBDel; QueueLog
     eventfilter(action(include),name(FullyBooted)) =
-    eventfilter(action(include),name(ContactStatus)) =
     eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/
 
 The filters keep every call's numbers and some hundred events a second away from us. Modules:
@@ -57,22 +55,19 @@ class Ami:
         user: str,
         secret: str,
         on_device: Callable[[str, str], None],
-        on_contact: Callable[[str, str], None],
         on_up: Callable[[], Awaitable[None]],
     ) -> None:
-        """After each (re)connection the present states are told through the same two callbacks, then `on_up`.
+        """After each (re)connection the present states are told through the same callback, then `on_up`.
 
         `on_device("PJSIP/op01", state)`: NOT_INUSE, INUSE, BUSY, RINGING, RINGINUSE, ONHOLD, UNAVAILABLE,
-        INVALID, UNKNOWN. `on_contact("op01", status)`: Reachable, Unreachable, NonQualified, Unknown,
-        Created, Updated, Removed. Both must be quick and may not block.
+        INVALID, UNKNOWN. It must be quick and may not block.
         """
         self.connected = False
         self.connections = 0        #: made; all but the first are reconnections
         self._address = host, port
         self._user, self._secret = user, secret
-        self._on_device, self._on_contact, self._on_up = on_device, on_contact, on_up
+        self._on_device, self._on_up = on_device, on_up
         self._line: _Line | None = None
-        self._contacts: set[str] = set()
 
     async def run(self) -> None:
         """Stay connected until cancelled. Raises `BadCredentials`, or a fault of `on_up`'s own."""
@@ -107,14 +102,6 @@ class Ami:
             if "could not be deleted" not in str(refusal):      # it was not there
                 raise
 
-    async def reload(self, module: str) -> None:
-        """Read a module's configuration again ("res_pjsip.so"). Success says nothing about single stanzas."""
-        await self._ask("Reload", Module=module)
-
-    async def redirect(self, channel: str, context: str, exten: str, priority: int = 1) -> None:
-        """Send a channel (by name, "PJSIP/trunk-00000001") to another place in the dialplan."""
-        await self._ask("Redirect", Channel=channel, Context=context, Exten=exten, Priority=str(priority))
-
     async def _ask(self, action: str, **fields: str) -> Any:
         if self._line is None:
             raise AmiError(f"{action}: not connected to Asterisk")
@@ -126,11 +113,8 @@ class Ami:
         try:
             await line.open(*self._address)
             await self._log_in(line)
-            devices = await line.ask("DeviceStateList")
-            contacts = await self._contacts_of(line)
-            for message in (*devices, *contacts):
+            for message in await line.ask("DeviceStateList"):
                 self._hears(message)
-            self._forget_contacts(contacts)
             # Older events than the snapshot may be among these, but the newest comes last.
             for event in held:
                 self._hears(event)
@@ -159,43 +143,14 @@ class Ami:
         async with asyncio.timeout(BOOT_LIMIT):
             await line.booted.wait()
 
-    async def _contacts_of(self, line: "_Line") -> list[Any]:
-        try:
-            return list(await line.ask("PJSIPShowContacts"))
-        except _RefusedError as refusal:
-            if "No Contacts found" not in str(refusal):
-                raise
-            return []
-
-    def _forget_contacts(self, contacts: list[Any]) -> None:
-        """Tell of phones that went while we were away."""
-        for aor in self._contacts - {_aor(contact) for contact in contacts}:
-            self._tell(self._on_contact, aor, "Removed")
-            self._contacts.discard(aor)
-
     def _hears(self, message: Any) -> None:
-        match message.event:
-            case "DeviceStateChange":
-                self._tell(self._on_device, message.device, message.state)
-            case "ContactList" | "ContactStatus":
-                aor, status = _aor(message), message.contactstatus or message.status
-                if status == "Removed":
-                    self._contacts.discard(aor)
-                else:
-                    self._contacts.add(aor)
-                self._tell(self._on_contact, aor, status)
-
-    def _tell(self, who: Callable[[str, str], None], name: str, state: str) -> None:
+        if message.event != "DeviceStateChange":
+            return
         try:
-            who(name, state)
+            self._on_device(message.device, message.state)
         except Exception:
             # A bug in the handling of one phone's news must not cost all phones theirs.
-            log.exception("AMI: handling a new state of %s failed", name)
-
-
-def _aor(contact: Any) -> str:
-    """A contact's AOR: a field of the event, the first part of the object's name ("op01;@hash") in a list."""
-    return str(contact.aor or contact.objectname.split(";")[0])
+            log.exception("AMI: handling a new state of %s failed", message.device)
 
 
 class _RefusedError(AmiError):

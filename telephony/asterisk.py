@@ -156,7 +156,6 @@ def _own_files(plan: Plan, found: Found) -> dict[str, str]:
             read=call,system
             write=call,system,agent
             eventfilter(action(include),name(FullyBooted)) =
-            eventfilter(action(include),name(ContactStatus)) =
             eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/
             """),
         "rtp.conf": _generated(f"""
@@ -217,7 +216,7 @@ class Asterisk:
         with (self.home / "log/console").open("wb") as console:
             process = subprocess.Popen(
                 [*self._found.loader, "-C", str(self.home / "etc/asterisk.conf"), "-f", "-n"], cwd=self.home,
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True, umask=0o027,
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(self.home)})   # ENV() is readable by ARI
         deadline = time.monotonic() + READY_WITHIN
         while "fully booted" not in self.ask("core waitfullybooted"):

@@ -179,8 +179,8 @@ class FakeAsterisk:
         self.ends(channel)
         await asyncio.sleep(WAY)
         self.reports(WayOut(
-            channel.id, channel.number, float(channel.id.split(".")[0]), None, None,
-            None if operator is None else operator.name, why, "ANSWER",
+            channel.id, channel.number, float(channel.id.split(".")[0]), None,
+            None if operator is None else operator.name, why,
         ))  # fmt: skip
 
     # --- an operator's phone

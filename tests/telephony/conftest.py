@@ -133,8 +133,6 @@ exten => slow,1,StasisBroadcast(5000,^kentongan,trunk)
 exten => s,1,Set(CHANNEL(hangup_handler_push)=ended,s,1)
  same => n,Set(CALLERID(num)=0800555001)
  same => n,Set(KT_ARRIVED=1763800000.25)
- same => n,Set(KT_ANSWERED=1763800007)
- same => n,Set(KT_DESK=op01)
  same => n,Set(KT_WAYOUT=handed back)
  same => n,Dial(Local/s@far,5,gS(1))
 exten => nobody,1,Set(CHANNEL(hangup_handler_push)=ended,s,1)
@@ -162,7 +160,6 @@ permit=127.0.0.1/255.255.255.255
 read=call,system
 write=call,system,agent
 eventfilter(action(include),name(FullyBooted))=
-eventfilter(action(include),name(ContactStatus))=
 eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with))=PJSIP/
 """
 
