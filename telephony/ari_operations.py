@@ -60,11 +60,8 @@ _GONE: Final = frozenset({404, 409})
 _GONE_FROM_BRIDGE: Final = _GONE | {400, 422}
 
 CHANNELS_LIST = Operation("GET", "/channels")
-CHANNELS_GET = Operation("GET", "/channels/{channelId}", gone=_GONE)
 CHANNELS_ORIGINATE = Operation(
-    "POST", "/channels",
-    query=("endpoint", "app", "appArgs", "callerId", "timeout", "channelId", "originator", "formats"),
-    body="variables",
+    "POST", "/channels", query=("endpoint", "app", "appArgs", "callerId", "timeout", "channelId")
 )
 CHANNELS_HANGUP = Operation("DELETE", "/channels/{channelId}", query=("reason",), gone=_GONE)
 CHANNELS_CONTINUE = Operation(

@@ -1,7 +1,7 @@
 """Telephony, ARI's resources in ari-py's words: `ari.channels.answer(id)`, `ari.bridges.create(id)`. Thin on purpose:
 each method is one operation of the table; everything hard is in the client.
 """
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -18,7 +18,6 @@ from telephony.ari_operations import (
     BRIDGES_REMOVE_CHANNEL,
     CHANNELS_ANSWER,
     CHANNELS_CONTINUE,
-    CHANNELS_GET,
     CHANNELS_HANGUP,
     CHANNELS_LIST,
     CHANNELS_ORIGINATE,
@@ -74,9 +73,6 @@ class Channels:
         """All channels of this Asterisk, ours or not, with their `channelvars`."""
         return await self._ari.ask(list[Channel], CHANNELS_LIST)
 
-    async def get(self, channel_id: str) -> Channel:
-        return await self._ari.ask(Channel, CHANNELS_GET, channelId=channel_id)
-
     async def originate(
         self,
         endpoint: str,
@@ -85,23 +81,18 @@ class Channels:
         app_args: str = "",
         caller_id: str = "",
         timeout: int = 30,
-        originator: str | None = None,
-        formats: str | None = None,
-        variables: Mapping[str, str] | None = None,
     ) -> Channel:
         """Ring `endpoint` ("PJSIP/op01"); when it answers, its channel enters our application with
         `app_args`.
 
         `channel_id` is ours, so that its events can be awaited before it exists. `timeout` in seconds.
-        `variables` are reported in `channelvars`. `originator` (codecs are taken from it) must be alive.
         Raises `AriError`: 500 the phone is not registered, 400 no such endpoint, 409 the id is taken.
         """
         return await self._ari.ask(
             Channel,
             CHANNELS_ORIGINATE,
-            {"variables": _reported(variables, True)} if variables else None,
             endpoint=endpoint, app=self._ari.app, appArgs=app_args or None, callerId=caller_id or None,
-            timeout=timeout, channelId=channel_id, originator=originator, formats=formats,
+            timeout=timeout, channelId=channel_id,
         )
 
     async def answer(self, channel_id: str) -> None:
@@ -137,12 +128,8 @@ class Channels:
 
         Waits for the end of a prompt that is being played.
         """
-        body = {"variables": _reported(variables, report_events)}
-        await self._ari.send(CHANNELS_SET_VARIABLES, body, channelId=channel_id)
-
-
-def _reported(variables: Mapping[str, str], report_events: bool) -> dict[str, object]:
-    return {name: {"value": value, "report_events": report_events} for name, value in variables.items()}
+        reported = {name: {"value": value, "report_events": report_events} for name, value in variables.items()}
+        await self._ari.send(CHANNELS_SET_VARIABLES, {"variables": reported}, channelId=channel_id)
 
 
 class Bridges:
@@ -207,9 +194,9 @@ class Applications:
         """Raises `Gone` if nobody is connected under this name and nothing is held in it."""
         return await self._ari.ask(Application, APPLICATIONS_GET, applicationName=name)
 
-    async def filter(self, name: str, disallowed: tuple[str, ...]) -> None:
-        """Never send these types of events."""
-        body = {"disallowed": [{"type": kind} for kind in disallowed]}
+    async def filter(self, name: str, allowed: Iterable[str]) -> None:
+        """Send no events but those of these types."""
+        body = {"allowed": [{"type": kind} for kind in allowed]}
         await self._ari.send(APPLICATIONS_FILTER, body, applicationName=name)
 
 

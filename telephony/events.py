@@ -1,9 +1,10 @@
 """Telephony, the vocabulary: what Asterisk tells us, as values. Decides, never awaits.
 
-Asterisk's events arrive as JSON on one WebSocket. Each event that we act on has its struct here and is
-decoded by its `type` in about a microsecond; everything else (an event that we do not know, a field that has
-changed its shape, a message cut in two) becomes `Unknown`, because one odd message must never cost us the
-connection that all calls hang on. Only ids are certain: every other field has a default.
+Asterisk's events arrive as JSON on one WebSocket. Each event that we act on has its struct here, with the fields
+that somebody reads, and is decoded by its `type` in about a microsecond; Asterisk is told to send no other
+(`KNOWN`). What comes all the same (a field that has changed its shape, a message cut in two) becomes `Unknown`,
+because one odd message must never cost us the connection that all calls hang on. Only ids are certain: every
+other field has a default.
 
 Nothing here prints a caller's number or name: the `repr` of an event shows its type and its channel id only.
 
@@ -18,19 +19,10 @@ import msgspec
 class Caller(msgspec.Struct, frozen=True):
     """A party as the network names it: may be empty, false or hostile. Clean it with `telephony.numbers`."""
 
-    name: str = ""
     number: str = ""
 
     def __repr__(self) -> str:
         return "Caller()"
-
-
-class Dialplan(msgspec.Struct, frozen=True):
-    """Where in the dialplan a channel stands."""
-
-    context: str = ""
-    exten: str = ""
-    priority: int = 0
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -41,11 +33,8 @@ class Channel(msgspec.Struct, frozen=True):
     """
 
     id: str
-    name: str = ""
     state: str = ""
     caller: Caller = Caller()
-    connected: Caller = Caller()
-    dialplan: Dialplan = Dialplan()
     creationtime: str = ""
     channelvars: dict[str, str] = {}
 
@@ -57,34 +46,18 @@ class Bridge(msgspec.Struct, frozen=True):
     """A mix of channels; `channels` are their ids."""
 
     id: str
-    name: str = ""
-    bridge_type: str = ""
     channels: list[str] = []
-    bridgevars: dict[str, str] = {}
 
 
 class Playback(msgspec.Struct, frozen=True):
-    """A sound played. `target_uri`: "channel:ID", "bridge:ID"; `state`: queued, playing, done, failed."""
+    """A sound played. `target_uri`: "channel:ID", "bridge:ID"."""
 
     id: str
-    state: str = ""
-    media_uri: str = ""
     target_uri: str = ""
-
-
-class Recording(msgspec.Struct, frozen=True):
-    """A recording by ARI: `duration` in seconds, when Asterisk knows it."""
-
-    name: str
-    state: str = ""
-    target_uri: str = ""
-    cause: str = ""
-    duration: int | None = None
 
 
 class _Event(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
     timestamp: str = ""
-    application: str = ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(channel={channel_id(self)!r})"
@@ -96,15 +69,6 @@ class _OfChannel(_Event, frozen=True, kw_only=True):
 
 class CallBroadcast(_OfChannel, frozen=True, tag=True):
     """A call waits to be claimed. Older than the broadcast's own timeout: drop it, it went the way out."""
-
-    caller: str = ""
-    called: str = ""
-
-
-class CallClaimed(_OfChannel, frozen=True, tag=True):
-    """Somebody has claimed the call: `winner_app`."""
-
-    winner_app: str = ""
 
 
 class StasisStart(_OfChannel, frozen=True, tag=True):
@@ -121,8 +85,6 @@ class ChannelDestroyed(_OfChannel, frozen=True, tag=True):
     """The channel is no more. `cause`: Q.850 (16 normal, 17 busy, 19 no answer; 0 for a BYE from a phone)."""
 
     cause: int = 0
-    cause_txt: str = ""
-    tech_cause: int | None = None
 
 
 class ChannelHangupRequest(_OfChannel, frozen=True, tag=True):
@@ -137,89 +99,19 @@ class ChannelStateChange(_OfChannel, frozen=True, tag=True):
 
 
 class ChannelDtmfReceived(_OfChannel, frozen=True, tag=True):
-    """A key was pressed and released. `duration_ms` in milliseconds."""
+    """A key was pressed and released."""
 
     digit: str
-    duration_ms: int = 0
-
-
-class ChannelEnteredBridge(_Event, frozen=True, tag=True):
-    """A channel has joined a bridge."""
-
-    bridge: Bridge
-    channel: Channel | None = None
-
-
-class ChannelLeftBridge(_OfChannel, frozen=True, tag=True):
-    """A channel has left a bridge."""
-
-    bridge: Bridge
-
-
-class ChannelHold(_OfChannel, frozen=True, tag=True):
-    """The party has put us on hold."""
-
-
-class ChannelUnhold(_OfChannel, frozen=True, tag=True):
-    """The party has taken us back."""
-
-
-class ChannelTalkingStarted(_OfChannel, frozen=True, tag=True):
-    """A voice is heard (TALK_DETECT)."""
-
-
-class ChannelTalkingFinished(_OfChannel, frozen=True, tag=True):
-    """The voice has stopped. `duration` of the talking in milliseconds."""
-
-    duration: int = 0
-
-
-class Dial(_Event, frozen=True, tag=True):
-    """How a dialled channel fares. `dialstatus`: "", RINGING, PROGRESS, ANSWER, BUSY, NOANSWER, CANCEL, …"""
-
-    peer: Channel
-    caller: Channel | None = None
-    dialstatus: str = ""
-
-
-class BridgeDestroyed(_Event, frozen=True, tag=True):
-    """A bridge is no more."""
-
-    bridge: Bridge
-
-
-class PlaybackStarted(_Event, frozen=True, tag=True):
-    """The sound is being played."""
-
-    playback: Playback
 
 
 class PlaybackFinished(_Event, frozen=True, tag=True):
-    """The sound has ended, was stopped, or could not be played: `playback.state`."""
+    """The sound has ended, was stopped, or could not be played."""
 
     playback: Playback
-
-
-class RecordingFinished(_Event, frozen=True, tag=True):
-    """A recording has ended. A full disk ends it in the same way: compare lengths."""
-
-    recording: Recording
-
-
-class RecordingFailed(_Event, frozen=True, tag=True):
-    """A recording could not be made."""
-
-    recording: Recording
 
 
 class ApplicationReplaced(_Event, frozen=True, tag=True):
     """Another connection has taken our name: stop acting at once."""
-
-
-class ApplicationMoveFailed(_OfChannel, frozen=True, tag=True):
-    """A move to an application that is not there; the channel stays where it was."""
-
-    destination: str = ""
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -239,11 +131,8 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 KnownEvent: TypeAlias = (
-    ApplicationMoveFailed | ApplicationReplaced | BridgeDestroyed | CallBroadcast | CallClaimed | Dial
-    | ChannelDestroyed | ChannelDtmfReceived | ChannelEnteredBridge | ChannelHangupRequest | ChannelHold
-    | ChannelLeftBridge | ChannelStateChange | ChannelTalkingFinished | ChannelTalkingStarted
-    | ChannelUnhold | PlaybackFinished | PlaybackStarted | RecordingFailed | RecordingFinished | StasisEnd
-    | StasisStart
+    ApplicationReplaced | CallBroadcast | ChannelDestroyed | ChannelDtmfReceived | ChannelHangupRequest
+    | ChannelStateChange | PlaybackFinished | StasisEnd | StasisStart
 )
 Event: TypeAlias = KnownEvent | Unknown
 
@@ -275,16 +164,11 @@ def _unknown(data: str | bytes, fault: str) -> Unknown:
 
 
 def channel_id(event: Event | _Event) -> str | None:
-    """Which channel the event is about: of playback and recording the target, of Dial the peer."""
+    """Which channel the event is about: of a sound the one that it was played to."""
     match event:
         case _OfChannel(channel=channel):
             return channel.id
-        case ChannelEnteredBridge(channel=Channel(id=ident)) | Dial(peer=Channel(id=ident)):
-            return ident
-        case (PlaybackStarted(playback=Playback(target_uri=target))
-              | PlaybackFinished(playback=Playback(target_uri=target))
-              | RecordingFinished(recording=Recording(target_uri=target))
-              | RecordingFailed(recording=Recording(target_uri=target))) if target.startswith("channel:"):
+        case PlaybackFinished(playback=Playback(target_uri=target)) if target.startswith("channel:"):
             return target.removeprefix("channel:")
         case _:
             return None

@@ -337,7 +337,7 @@ class _Channels(_Resource):
         channel.silent.set()
         del self.asterisk.playing[playback_id]
         self.asterisk.tell(events.PlaybackFinished(
-            playback=events.Playback(playback_id, "done", target_uri=f"channel:{channel.id}")))
+            playback=events.Playback(playback_id, target_uri=f"channel:{channel.id}")))
 
     async def start_moh(self, channel_id: str, moh_class: str) -> None:
         await self._command("music", channel_id, lambda: self._hears(channel_id, "music"))
@@ -375,7 +375,7 @@ class _Channels(_Resource):
 
 class _Bridges(_Resource):
     async def list(self) -> list[events.Bridge]:
-        return [events.Bridge(name, name=name, channels=list(mix)) for name, mix in self.asterisk.mixes.items()]
+        return [events.Bridge(name, channels=list(mix)) for name, mix in self.asterisk.mixes.items()]
 
     async def create(self, bridge_id: str, type: str = "mixing", name: str = "") -> None:
         def effect() -> None:

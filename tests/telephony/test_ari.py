@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from telephony import events
-from telephony.ari import DISALLOWED, Ari
+from telephony.ari import Ari
 from telephony.ari_operations import (
     USED,
     AriError,
@@ -76,6 +76,10 @@ class Line:
         await self.until(lambda: bool(broadcast()))
         return broadcast()[0]
 
+    async def seen(self, channel: str) -> events.Channel:
+        """As Asterisk lists it."""
+        return next(each for each in await self.ari.channels.list() if each.id == channel)
+
     async def claimed(self) -> str:
         """A call that is ours."""
         call = await self.call()
@@ -120,7 +124,7 @@ async def test_a_broadcast_call_is_ours_once(line: Line) -> None:
     assert await line.ari.events.claim(call) is True
     assert await line.ari.events.claim(call) is False
     start = await line.hears(events.StasisStart, call)
-    assert start.channel.dialplan.context == "entry"
+    assert start.args == ["trunk"]
     assert events.timestamp(start) is not None
     assert call in (await line.ari.applications.get("kentongan-test")).channel_ids
 
@@ -135,7 +139,6 @@ async def test_a_call_is_answered_hears_a_prompt_and_is_hung_up(line: Line) -> N
     await line.ari.channels.answer(call)
     assert (await line.hears(events.ChannelStateChange, call)).channel.state == "Up"
     await line.ari.channels.play(call, f"sound:{line.asterisk.silence}", f"{call}-p1")
-    await line.hears(events.PlaybackStarted, call)
     await line.ari.playbacks.stop(f"{call}-p1")
     assert (await line.hears(events.PlaybackFinished, call)).playback.id == f"{call}-p1"
     with pytest.raises(Gone):
@@ -145,7 +148,7 @@ async def test_a_call_is_answered_hears_a_prompt_and_is_hung_up(line: Line) -> N
     await line.ari.channels.hangup(call)
     await line.hears(events.ChannelHangupRequest, call)
     await line.hears(events.StasisEnd, call)
-    for late in (line.ari.channels.answer, line.ari.channels.hangup, line.ari.channels.get):
+    for late in (line.ari.channels.answer, line.ari.channels.hangup):
         with pytest.raises(Gone):
             await late(call)
 
@@ -155,22 +158,19 @@ async def test_reported_variables_come_back_as_channelvars(line: Line) -> None:
     hostile = "1763800000.12;'\"${EXTEN}../<é>"
     await line.ari.channels.set_variables(call, {"KENTONGAN_CALL": hostile, "KT_TOPIC": "fire"})
     await line.ari.channels.set_variables(call, {"KT_QUIET": "x"}, report_events=False)
-    expected = {"KENTONGAN_CALL": hostile, "KT_TOPIC": "fire"}
-    assert (await line.ari.channels.get(call)).channelvars == expected
-    assert [c.channelvars for c in await line.ari.channels.list() if c.id == call] == [expected]
+    assert (await line.seen(call)).channelvars == {"KENTONGAN_CALL": hostile, "KT_TOPIC": "fire"}
 
 
 async def test_a_phone_is_rung_under_our_id_and_put_into_a_bridge(line: Line) -> None:
     ari, call = line.ari, await line.claimed()
     channel = await ari.channels.originate(
         "Local/s@far", channel_id="desk-1", app_args="operator,1", caller_id='"a,;${X}" <0800555001>',
-        timeout=5, originator=call, variables={"KENTONGAN_CALL": call},
+        timeout=5,
     )
     assert channel.id == "desk-1"
     start = await line.hears(events.StasisStart, "desk-1")
     assert start.args == ["operator", "1"]
-    assert start.channel.channelvars == {"KENTONGAN_CALL": call}
-    assert start.channel.connected.number == "0800555001" or start.channel.caller.number == "0800555001"
+    assert start.channel.caller.number == "0800555001"
     with pytest.raises(AriError, match="already exists") as taken:
         await ari.channels.originate("Local/s@far", channel_id=call)
     assert not isinstance(taken.value, Gone)
@@ -180,9 +180,8 @@ async def test_a_phone_is_rung_under_our_id_and_put_into_a_bridge(line: Line) ->
     await ari.bridges.add_channel("talk-1", call)
     await ari.bridges.add_channel("talk-1", "desk-1")
     assert sorted((await ari.bridges.list())[0].channels) == sorted([call, "desk-1"])
-    await line.hears(events.ChannelEnteredBridge, "desk-1")
     await ari.bridges.remove_channel("talk-1", "desk-1")
-    await line.hears(events.ChannelLeftBridge, "desk-1")
+    assert (await ari.bridges.list())[0].channels == [call]
     for late in (
         ari.bridges.remove_channel("talk-1", "desk-1"), ari.bridges.add_channel("talk-1", "nobody"),
         ari.bridges.add_channel("nowhere", call),
@@ -206,16 +205,17 @@ async def test_a_call_that_was_handed_back_is_no_longer_ours(line: Line) -> None
     await line.hears(events.StasisEnd, call)
     with pytest.raises(Gone):
         await line.ari.channels.answer(call)
-    assert (await line.ari.channels.get(call)).dialplan.context == "far"
+    assert "!far!s!" in await asyncio.to_thread(line.asterisk.cli, "core show channels concise")
 
 
 async def test_events_that_nobody_needs_are_not_sent(line: Line) -> None:
     call = await line.claimed()
     await line.ari.channels.set_variables(call, {"KT_X": "1"})
+    await line.ari.channels.play(call, f"sound:{line.asterisk.silence}", f"{call}-p1")
+    await line.hears(events.PlaybackFinished, call)
     await line.ari.channels.hangup(call)
     await line.hears(events.StasisEnd, call)
-    unknown = {event.type for event in line.heard if isinstance(event, events.Unknown)}
-    assert unknown & set(DISALLOWED) == set()
+    assert [event for event in line.heard if isinstance(event, events.Unknown)] == []
     assert line.ari.unreadable == 0
 
 
