@@ -4,7 +4,6 @@ Everything needed stands in Asterisk itself (channels with their reported variab
 answered while the database is away.
 """
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from calls.stages import Stage
@@ -25,6 +24,15 @@ class Alive:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """What is there in Asterisk now. `ours`: ids of the channels that our application holds."""
+
+    channels: list[Channel]
+    bridges: list[Bridge]
+    ours: set[str]
+
+
+@dataclass(frozen=True)
 class Estate:
     """What is there: calls to go on with, phones that nobody waits for any more, bridges without anybody."""
 
@@ -33,10 +41,10 @@ class Estate:
     empty_bridges: list[str]
 
 
-def look(channels: Iterable[Channel], bridges: Iterable[Bridge], ours: set[str], known: set[str]) -> Estate:
-    """`ours`: ids of the channels that our application holds; `known`: of those that this process knows already."""
-    left = {channel.id: channel for channel in channels if channel.id in ours and channel.id not in known}
-    rooms = {bridge.id: set(bridge.channels) for bridge in bridges if bridge.id.endswith(BRIDGE)}
+def look(there: Snapshot, known: set[str]) -> Estate:
+    """`known`: ids of the channels that this process looks after already."""
+    left = {channel.id: channel for channel in there.channels if channel.id in there.ours - known}
+    rooms = {bridge.id: set(bridge.channels) for bridge in there.bridges if bridge.id.endswith(BRIDGE)}
     callers = [channel for channel in left.values() if not _PHONE.fullmatch(channel.id)]    # labelled or not yet
     calls = [_call(caller, left, rooms) for caller in callers]
     kept = {call.caller.id for call in calls} | {call.phone for call in calls}
@@ -58,6 +66,11 @@ def phone_id(call_id: str, operator: str, token: str) -> str:
     return f"{call_id}-{operator}-{token}"
 
 
+def operator_of(phone: str) -> str:
+    """Whose phone has this channel id."""
+    return phone.split("-")[-2]
+
+
 def _call(caller: Channel, left: dict[str, Channel], rooms: dict[str, set[str]]) -> Alive:
     bridge = f"{caller.id}{BRIDGE}" if f"{caller.id}{BRIDGE}" in rooms else None
     variables = caller.channelvars
@@ -66,5 +79,4 @@ def _call(caller: Channel, left: dict[str, Channel], rooms: dict[str, set[str]])
     phone = next((member for member in members if member.startswith(f"{caller.id}-") and member in left), None)
     if phone is None or caller.id not in members:
         return Alive(caller, Stage.MENU if caller.state == "Up" else Stage.ARRIVED, topic, priority, bridge)
-    operator = phone.removeprefix(f"{caller.id}-").rpartition("-")[0]
-    return Alive(caller, Stage.TALKING, topic, priority, bridge, phone, operator)
+    return Alive(caller, Stage.TALKING, topic, priority, bridge, phone, operator_of(phone))

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
-from calls.stages import ARRIVED, Stage, step
+from calls.stages import ARRIVED, TALKING, Stage, step
 from telephony.events import Event
 from telephony.leg import Leg
 from telephony.tasks import beside
@@ -33,7 +34,7 @@ class Call:
     desk: str | None = None         #: who has it, from the offer on
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs
-    joined_at: float | None = None  #: loop time since when caller and operator hear each other; None: adopted
+    picked_up_at: float = -inf      #: loop time at which the operator of the talk answered; long ago, if adopted
     inbox: asyncio.Queue[tuple[Leg, Event]] = field(default_factory=asyncio.Queue)
     _look: Callable[[], None] = field(default=lambda: None, init=False)
 
@@ -50,6 +51,10 @@ class Call:
     def is_over(self) -> bool:
         """The caller has gone and fewer than two others are left."""
         return self.caller.gone and sum(not leg.gone for leg in self.others) < 2
+
+    def is_conversation(self) -> bool:
+        """At least two parties talk to each other: nobody may tear them apart."""
+        return self.stage is TALKING and sum(not leg.gone for leg in (self.caller, *self.others)) >= 2
 
     @asynccontextmanager
     async def until_over(self) -> AsyncIterator[None]:

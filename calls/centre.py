@@ -5,11 +5,11 @@ goes back to the dialplan (`let_go`).
 """
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -21,12 +21,17 @@ from ivr.menu import Menu
 from routing.acd import Acd
 from routing.desk import Desk
 from telephony import events, numbers
+from telephony.ari_operations import AriError
 from telephony.leg import Leg
 
 log = logging.getLogger(__name__)
 
 #: Seconds from our claim to the call's coming to us, at most.
 _OPEN_WITHIN = 3.0
+#: Seconds between looks at what no event tells.
+_LOOK_EVERY = 1.0
+#: Seconds before each further attempt at a command that clears up.
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Rules:
     offer_for: float = 15.0         #: an unanswered phone is passed over
     ring_within: float = 2.0        #: a phone that does not even ring is passed over
     tell_place_every: float = 30.0
+    deserted_for: float = 20.0      #: so long without anybody who can be rung, and the waiting go the way out
 
 
 class Exchange(Protocol):
@@ -61,6 +67,9 @@ class Centre:
         self._exchange, self._life = exchange, life
         self._legs: dict[str, tuple[Call, Leg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lives: dict[str, asyncio.Task[None]] = {}         # of these, the calls' own, by call
+        self._ringing: set[str] = set()                         # phones whose ringing has not been confirmed yet
+        self._astray: set[str] = set()                          # what the last look found without an owner
         self._claims: dict[str, asyncio.Future[None]] = {}      # under way: done when the call is open
         self.claiming = True
 
@@ -81,23 +90,45 @@ class Centre:
                     call, leg = owner
                     call.inbox.put_nowait((leg, event))
 
-    async def reconcile(self, channels: list[events.Channel], bridges: list[events.Bridge], ours: set[str]) -> None:
-        """After a gap in the events, or at a start: hold what we know against what is there.
+    async def reconcile(self, look: Callable[[], Awaitable[adopt.Snapshot]], *, at_once: bool) -> None:
+        """Hold what we know against what is there: after a gap in the events, and every now and then.
 
-        `ours`: ids of the channels that our application holds. Whoever has gone meanwhile is told to their call;
-        calls that nobody here knows are adopted; phones that nobody waits for are hung up.
+        Whoever has gone meanwhile is told to their call; calls that nobody here looks after are adopted; phones that
+        nobody waits for are hung up. `at_once`: after a gap. Else only what is seen astray for the second time,
+        since events may be on their way.
         """
-        there = {channel.id for channel in channels}
-        for channel_id, (call, leg) in list(self._legs.items()):
-            if channel_id not in there:
+        known = set(self._legs) - self._ringing             # a phone that is just being rung may not be there yet
+        there = await look()
+        ids = {channel.id for channel in there.channels}
+        for channel_id in known - ids:
+            if (owner := self._legs.get(channel_id)) is not None:
+                call, leg = owner
                 call.inbox.put_nowait((leg, events.StasisEnd(channel=events.Channel(channel_id))))
-        estate = adopt.look(channels, bridges, ours, known=set(self._legs))
-        for alive in estate.calls:
+        estate = adopt.look(there, known=known | set(self._legs) | set(self._claims))
+        astray = {alive.caller.id for alive in estate.calls} | {*estate.orphans, *estate.empty_bridges}
+        due = astray if at_once else astray & self._astray
+        self._astray = astray
+        found = [alive for alive in estate.calls if alive.caller.id in due]
+        await asyncio.gather(*(self._exchange.leg(alive.caller.id).silence() for alive in found if not alive.phone))
+        for alive in found:
             self._adopt(alive)
-        for orphan in estate.orphans:
-            await self._exchange.leg(orphan).hang_up()
-        for bridge in estate.empty_bridges:
-            await self._exchange.remove_bridge(bridge)
+        for orphan in due.intersection(estate.orphans):
+            self._begin(_insist(self._exchange.leg(orphan).hang_up))
+        for bridge in due.intersection(estate.empty_bridges):
+            self._begin(_insist(partial(self._exchange.remove_bridge, bridge)))
+
+    async def mind_the_waiting(self) -> None:
+        """While nobody on shift can be rung, waiting here is in vain: the way out rings everybody's phone."""
+        deserted_for = 0.0
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            deserted_for = 0.0 if self.acd.is_staffed() else deserted_for + _LOOK_EVERY
+            if deserted_for >= self.rules.deserted_for:
+                for call in list(self.calls.values()):
+                    waited_for = (datetime.now(UTC) - call.arrived_at).total_seconds()
+                    if call.stage is QUEUED and waited_for >= self.rules.deserted_for:
+                        self.notes.note("deserted", call.id)
+                        self._lives[call.id].cancel()       # as if we were being stopped: its story hands it back
 
     def _is_fresh(self, event: events.CallBroadcast) -> bool:
         """After a freeze of ours old events come all at once; their callers have gone the way out."""
@@ -121,7 +152,7 @@ class Centre:
         """A claimed call enters: noted (the draft ticket follows from the note), then its story begins."""
         call = self._call_of(channel)
         self.notes.note(str(Stage.ARRIVED), call.id, number=call.number, arrived_at=call.arrived_at.isoformat())
-        self._begin(self._live(call))
+        self._lives[call.id] = self._begin(self._live(call))
 
     def _call_of(self, channel: events.Channel) -> Call:
         caller = self._exchange.leg(channel.id)
@@ -135,9 +166,6 @@ class Centre:
 
     def _adopt(self, alive: adopt.Alive) -> None:
         """A call that another process left behind goes on where it stands, with the clock that it had."""
-        if alive.operator is not None and alive.operator not in self.acd.desks:
-            log.warning("call %s talks to a desk that is not ours any more; it is left alone", alive.caller.id)
-            return
         call = self._call_of(alive.caller)
         call.stage, call.topic, call.priority, call.bridge = alive.stage, alive.topic, alive.priority, alive.bridge
         if alive.phone is not None:
@@ -147,24 +175,30 @@ class Centre:
             call.desk = alive.operator
         self.notes.note("adopted", call.id, stage=call.stage, operator=call.desk, number=call.number,
                         arrived_at=call.arrived_at.isoformat())
-        self._begin(self._live(call))
+        self._lives[call.id] = self._begin(self._live(call))
 
     async def _live(self, call: Call) -> None:
         try:
             await self._life(call, self)
+            while call.is_conversation() and self.claiming:     # a fault of ours in mid-talk: the talk itself goes on
+                await asyncio.sleep(_LOOK_EVERY)
+                call.desk = adopt.operator_of(next(leg.id for leg in call.others if not leg.gone))
+                await self._life(call, self)
         finally:
             if call.stage in (ENDED, HANDED_BACK):      # else: a conversation that another process will adopt
                 self._forget(call)
 
     def _forget(self, call: Call) -> None:
         self.calls.pop(call.id, None)
+        self._lives.pop(call.id, None)
         for leg in (call.caller, *call.others):
             self._legs.pop(leg.id, None)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -185,12 +219,17 @@ class Centre:
         call.joined_by(phone)
         answered = False
         try:
-            await phone.ring(desk.endpoint, call.number, self.rules.offer_for + self.rules.ring_within)
+            self._ringing.add(phone.id)
+            try:
+                await phone.ring(desk.endpoint, call.number, self.rules.offer_for + self.rules.ring_within)
+            finally:
+                self._ringing.discard(phone.id)
             if call.bridge is None:
                 call.bridge = f"{call.id}{adopt.BRIDGE}"        # first: whoever clears up must know it
                 await self._exchange.make_bridge(call.bridge)
             rang = await phone.rang(self.rules.ring_within)
             answered = rang and await phone.picked_up(self.rules.offer_for)
+            call.picked_up_at = asyncio.get_running_loop().time()
             if not answered:
                 why = f"refused ({phone.cause})" if phone.gone else "did not answer" if rang else "phone did not ring"
                 self.notes.note("unanswered", call.id, operator=desk.name, why=why)
@@ -204,18 +243,18 @@ class Centre:
         """Caller and operator hear each other from here on."""
         assert call.bridge is not None
         await self._exchange.join(call.bridge, call.caller, call.others[-1])
-        call.joined_at = asyncio.get_running_loop().time()
         self.acd.talks(desk)
 
     async def talk(self, desk: Desk, call: Call) -> Stage:
-        """Until the operator leaves (ENDED: the talk is over) or their phone is lost (QUEUED: the caller stays)."""
+        """Until the operator leaves. ENDED: the talk is over; QUEUED: it was none, or the phone is lost."""
         phone = call.others[-1]
         await phone.left()
-        talked_for = inf if call.joined_at is None else asyncio.get_running_loop().time() - call.joined_at
-        if not lost.in_mid_talk(phone.cause, talked_for):
+        vanished = lost.has_vanished(phone.cause)
+        if not vanished and not lost.was_no_talk(asyncio.get_running_loop().time() - call.picked_up_at):
             return ENDED
-        self.notes.note("desk lost", call.id, operator=desk.name, cause=phone.cause)
-        self.acd.rests(desk, "phone lost in mid-talk")
+        self.notes.note("desk lost" if vanished else "hung up at once", call.id, operator=desk.name, cause=phone.cause)
+        if vanished:
+            self.acd.rests(desk, "phone lost in mid-talk")
         assert call.bridge is not None
         await self._exchange.leave(call.bridge, call.caller)
         return QUEUED
@@ -224,25 +263,26 @@ class Centre:
 
     async def dissolve(self, call: Call) -> None:
         """The call is over: nobody stays on a line alone, nothing of it is left in Asterisk."""
-        for leg in (call.caller, *call.others):
-            await leg.hang_up()
+        await self._hang_up(call, call.caller, *call.others)
+
+    async def _hang_up(self, call: Call, *legs: Leg) -> None:
+        await asyncio.gather(*(_insist(leg.hang_up) for leg in legs))
         if call.bridge is not None:
-            await self._exchange.remove_bridge(call.bridge)
+            await _insist(partial(self._exchange.remove_bridge, call.bridge))
 
     async def let_go(self, call: Call) -> None:
         """We cannot go on with a call. A conversation is left as it is; anybody else goes the dialplan's way out."""
-        if call.stage is TALKING and not call.is_over():
+        if call.is_conversation():
             return
         if call.caller.gone or call.stage is ENDED:
             call.enter_once(ENDED)
             await self.dissolve(call)
             return
+        if call.stage is TALKING:               # the desk was lost, and then we failed
+            call.enter(QUEUED)
         call.enter(HANDED_BACK)
-        await call.caller.hand_back()
-        for leg in call.others:
-            await leg.hang_up()
-        if call.bridge is not None:
-            await self._exchange.remove_bridge(call.bridge)
+        await _insist(call.caller.hand_back)
+        await self._hang_up(call, *call.others)
 
     async def _drop(self, call: Call, phone: Leg) -> None:
         await phone.hang_up()
@@ -257,3 +297,16 @@ class Centre:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _insist(command: Callable[[], Awaitable[None]]) -> None:
+    """Give a command that clears up, again and again: nobody else will. What fails all the same is found astray."""
+    for pause in (*_PAUSES, None):
+        try:
+            await command()
+            return
+        except AriError as fault:
+            if pause is None:
+                log.error("not carried out, to be tried at the next look: %s", fault)
+            else:
+                await asyncio.sleep(pause)

@@ -31,7 +31,7 @@ async def live(call: Call, centre: Centre) -> None:
                 await one_turn(call, centre)
         call.enter_once(ENDED, by="caller")
         await centre.dissolve(call)
-    except BaseException as fault:                      # a bug of ours, or we are being stopped
+    except (Exception, asyncio.CancelledError) as fault:        # a bug of ours, or we are being stopped
         await asyncio.shield(centre.let_go(call))       # a waiting caller keeps a line; a conversation is left alone
         if not isinstance(fault, Exception):
             raise

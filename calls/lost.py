@@ -3,10 +3,15 @@
 #: Causes with which Asterisk reports a phone that vanished: network out of order, temporary failure,
 #: requested channel not available (what `rtp_timeout` sets), recovery on timer expiry.
 VANISHED = frozenset({38, 41, 44, 102})
-#: Nobody ends a talk sooner (s): a phone that does has a fault, and would drop one caller after the other.
+#: Nobody ends a talk sooner (s, from picking up): it was a slip or a fault, and the caller has told nobody anything.
 SHORTEST_TALK = 0.5
 
 
-def in_mid_talk(cause: int | None, talked_for: float) -> bool:
-    """True if a talk of so many seconds, ended with this cause, was lost; False if somebody hung up."""
-    return cause in VANISHED or talked_for < SHORTEST_TALK
+def has_vanished(cause: int | None) -> bool:
+    """True if the phone is gone; False if somebody hung up."""
+    return cause in VANISHED
+
+
+def was_no_talk(talked_for: float) -> bool:
+    """True if a phone that was picked up was hung up too soon for a talk; seconds."""
+    return talked_for < SHORTEST_TALK

@@ -1,12 +1,13 @@
 """calls: the database's side of calls. The call record, its draft ticket and its recording's row are drawn from the
 journal, note by note, in the transaction that stores the note: so they exist exactly once, whatever fails."""
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from calls.journal import Note as JournalNote
 from calls.stages import Outcome, Stage, outcome
@@ -99,25 +100,46 @@ def _stage(column: str | None = None, *, first: bool = False) -> Callable[[Conne
 
 
 def _ended(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
-    kinds = connection.scalars(
-        select(Note.kind).where(Note.call_id == call_id, Note.kind.in_(list(Stage))).order_by(Note.seq))
-    _set(connection, call_id, stage=Stage.ENDED, ended_at=note.at, outcome=outcome(Stage(kind) for kind in kinds))
-    recordings.ended(connection, call_id, ends_at=note.at)
+    kinds = list(connection.scalars(
+        select(Note.kind).where(Note.call_id == call_id, Note.kind.in_(list(Stage))).order_by(Note.seq)))
+    talked = connection.scalar(select(Call.talking_at).where(Call.id == call_id)) is not None
+    path = [Stage(kind) for kind in kinds] + [Stage.TALKING] * talked       # (an adopted talk may lack the note)
+    _ends(connection, call_id, note, outcome(path))
 
 
 def _adopted(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
-    """A call that another process left behind, perhaps before it could note that there is one."""
-    if connection.scalar(select(Call.id).where(Call.id == call_id)) is None:
+    """A call that another process left behind, perhaps before it could note that there is one, or that they talk."""
+    if _stage_of(connection, call_id) is None:
         _arrived(connection, node, call_id, note)
+    if note.facts["stage"] == Stage.TALKING:
+        _set(connection, call_id, stage=Stage.TALKING, operator=note.facts["operator"],
+             talking_at=func.coalesce(Call.talking_at, note.at))
 
 
 def _way_out(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
-    """A call that the dialplan carried to its end: handed back by us, or never claimed (then this is all we know)."""
-    if connection.scalar(select(Call.id).where(Call.id == call_id)) is None:
+    """A call that the dialplan carried to its end: handed back by us, or never claimed (then this is all we know).
+
+    One that ended before the dialplan did anything with it (no `why`) is an abandoned one.
+    """
+    stage = _stage_of(connection, call_id)
+    if stage is None:
         _arrived(connection, node, call_id, note)
-    _set(connection, call_id, stage=Stage.ENDED, ended_at=note.at, outcome=Outcome.HANDED_BACK,
-         operator=note.facts["operator"])
-    recordings.ended(connection, call_id, ends_at=note.at)
+    elif stage != Stage.HANDED_BACK:
+        return                                  # it was in our hands, and its end is noted by them
+    _set(connection, call_id, operator=note.facts["operator"])
+    _ends(connection, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED)
+
+
+def _ends(connection: Connection, call_id: str, note: JournalNote, outcome: Outcome) -> None:
+    """`ended_at` among the facts: the end was seen by nobody, and this is the nearest we know."""
+    known = note.facts.get("ended_at")
+    ended_at = datetime.fromisoformat(known) if known else note.at
+    _set(connection, call_id, stage=Stage.ENDED, ended_at=ended_at, outcome=outcome)
+    recordings.ended(connection, call_id, ends_at=ended_at)
+
+
+def _stage_of(connection: Connection, call_id: str) -> str | None:
+    return connection.scalar(select(Call.stage).where(Call.id == call_id))
 
 
 _DRAW: dict[str, Callable[[Connection, str, str, JournalNote], None]] = {
@@ -136,3 +158,15 @@ _DRAW: dict[str, Callable[[Connection, str, str, JournalNote], None]] = {
 
 def _set(connection: Connection, call_id: str, **values: Any) -> None:
     connection.execute(update(Call).where(Call.id == call_id).values(**values))
+
+
+async def unfinished(sessions: async_sessionmaker[AsyncSession], node: str) -> set[str]:
+    """Ids of this node's calls that have no end yet."""
+    async with sessions() as session:
+        return set(await session.scalars(select(Call.id).where(Call.node == node, Call.stage != Stage.ENDED)))
+
+
+async def known(sessions: async_sessionmaker[AsyncSession], call_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that have a record."""
+    async with sessions() as session:
+        return set(await session.scalars(select(Call.id).where(Call.id.in_(list(call_ids)))))

@@ -1,5 +1,6 @@
 """The porch: the command line. Every error is told in words: what, where, what to do."""
 import asyncio
+import errno
 import json
 import logging
 import sys
@@ -59,12 +60,15 @@ def run() -> None:
 def service() -> None:
     """The service itself, without its guard."""
     from kentongan.main import AlreadyRunningError, serve
+    from telephony.ari_operations import BadCredentials, Replaced
     from telephony.asterisk import AsteriskError
     _log_to_stderr()
     try:
         _in_loop(lambda settings: serve(settings, lambda line: print(line, flush=True)))
-    except (SettingsError, AsteriskError, AlreadyRunningError, OSError) as fault:
+    except (SettingsError, AsteriskError, AlreadyRunningError, BadCredentials, Replaced) as fault:
         _fail(str(fault), NO_USE)
+    except OSError as fault:            # a port that is taken stays taken; a full disk or too many files may pass
+        _fail(str(fault), NO_USE if fault.errno == errno.EADDRINUSE else 1)
 
 
 @app.command()

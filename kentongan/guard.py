@@ -13,6 +13,7 @@ import time
 HEARTBEAT_FD = "KENTONGAN_HEARTBEAT_FD"
 SILENT_FOR = 5.0        #: seconds without a heartbeat, then it is killed
 START_FOR = 60.0        #: seconds that the first heartbeat may take (migration, Asterisk's start)
+LAST_WORDS = 15.0       #: seconds from the last heartbeat to the end
 LONGEST_PAUSE = 5.0     #: seconds between starts of a service that fails at once
 #: The service's way to say that starting again is useless (settings, port taken, another one runs).
 NO_USE = 78
@@ -45,12 +46,22 @@ def watch(command: list[str]) -> int:
         if process.poll() is None and not stopping:
             _say("the service gives no sign of life: it is killed and started again")
             process.kill()
-        status = process.wait()
+        status = _ended(process)
         if stopping or status == NO_USE:
             return status
         _say(f"the service ended with status {status}: it is started again")
         pause = 0.1 if time.monotonic() - started > 60 else min(LONGEST_PAUSE, pause * 2)
         time.sleep(pause)
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    """Its exit status; it is killed if it takes too long over its last words."""
+    try:
+        return process.wait(LAST_WORDS)
+    except subprocess.TimeoutExpired:
+        _say("the service does not end: it is killed")
+        process.kill()
+        return process.wait()
 
 
 def _until_silent(reading: int) -> None:

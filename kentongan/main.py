@@ -17,7 +17,8 @@ import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from calls import way_out
+from calls import aftermath, way_out
+from calls.adopt import Snapshot
 from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
 from calls.journal import Journal
@@ -39,7 +40,10 @@ from routing.operators import OUT
 from telephony.agi import Agi
 from telephony.ami import Ami
 from telephony.ari import Ari
+from telephony.asterisk import Asterisk, AsteriskError
 from telephony.exchange import AriExchange
+from telephony.fetch import parse_version, unfit
+from telephony.tasks import beside
 from tickets import link
 from tickets.outbox import Outbox
 from web import health, server
@@ -52,6 +56,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between looks at the roster and at the list of phones that the way out rings.
 ROSTER_EVERY = 5.0
+#: Seconds between looks at what Asterisk holds.
+LOOK_EVERY = 5.0
 #: Seconds before work beside the calls begins anew after a fault.
 AGAIN_AFTER = 1.0
 #: A loop that lags more than this many seconds is worth a warning.
@@ -96,14 +102,15 @@ class Service:
                        lambda event: self.centre.hears(event), self._asterisk_up, self._asterisk_down)
         self.centre = Centre(
             AriExchange(self.ari, self._sound), self.acd, self.menu.current, self.journal,
-            Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every), live)
+            Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every,
+                  settings.deserted_for), live)
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_up=lambda: self.bulletin.up())
         self.bulletin = Bulletin(self.ami, self.acd)
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
         self._lag = 0.0             #: seconds, worst since somebody asked
         self._wake_archivist, self._wake_outbox = asyncio.Event(), asyncio.Event()
-        self._ready = asyncio.Event()
+        self._up, self._ready = asyncio.Event(), asyncio.Event()     # events flow; doors are open
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Service"]:
@@ -122,10 +129,11 @@ class Service:
                                       self._wake_archivist)
                 outbox = Outbox(self.sessions, http, self._link, self._wake_outbox)
                 running = [tasks.create_task(work) for work in (
-                    self.ari.run(), self.ami.run(), self.agi.run(),
+                    self.ari.run(), self.ami.run(),
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                     *(_again_and_again(work) for work in (
-                        self.bulletin.run, self._follow_roster, self._watch_lag, archivist.run, outbox.run)),
+                        self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._watch_lag,
+                        self.centre.mind_the_waiting, archivist.run, outbox.run)),
                 )]
                 try:
                     await self._ready.wait()
@@ -141,6 +149,7 @@ class Service:
             centre=self.centre, sessions=self.sessions, journal=self.journal,
             health=Health({
                 "asterisk": health.asterisk(lambda: self.ari.connected, self.ari.asterisk.version),
+                "phones": health.phones(lambda: self.ami.connected),
                 "database": health.database(self.sessions),
                 "journal": health.journal(lambda: self.journal.depth, lambda: self.journal.alive),
                 "prompts": health.prompts(partial(build.missing, self.prompts)),
@@ -165,12 +174,29 @@ class Service:
     # --- Asterisk
 
     async def _asterisk_up(self) -> None:
+        if reason := unfit(parse_version(await self.ari.asterisk.version())):
+            raise AsteriskError(f"The Asterisk on port {self.settings.ari_port} must not be used: {reason}")
+        await self.centre.reconcile(self._snapshot, at_once=True)
+        self._up.set()
+
+    async def _snapshot(self) -> Snapshot:
         application = await self.ari.applications.get(self.ari.app)
-        channels, bridges = await self.ari.channels.list(), await self.ari.bridges.list()
-        await self.centre.reconcile(channels, bridges, set(application.channel_ids))
+        return Snapshot(await self.ari.channels.list(), await self.ari.bridges.list(), set(application.channel_ids))
+
+    async def _look_after(self) -> None:
+        """Note what ended while nobody of us was there; then look every now and then for what events did not tell."""
+        await self._up.wait()
+        await self.journal.settled()
+        alive = {channel.id for channel in (await self._snapshot()).channels} | self.centre.calls.keys()
+        await aftermath.tell(self.journal, self.sessions, self.settings.node, self.settings.data / "spool", alive)
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self.ari.connected:
+                await self.centre.reconcile(self._snapshot, at_once=False)
 
     def _asterisk_down(self) -> None:
-        log.warning("no events from Asterisk: new calls go the way out until they are back")
+        if self.centre.claiming:            # (else we are stopping)
+            log.warning("no events from Asterisk: new calls go the way out until they are back")
 
     def _device_changed(self, device: str, state: str) -> None:
         if device.startswith("PJSIP/"):
@@ -179,7 +205,8 @@ class Service:
     # --- desks
 
     def _desk_changed(self, desk: Desk) -> None:
-        before, self._desk_states[desk.name] = self._desk_states[desk.name], desk.state
+        before = self._desk_states.get(desk.name, OUT)
+        self._desk_states[desk.name] = desk.state
         if before is not desk.state:
             self.journal.note("desk", None, operator=desk.name, state=desk.state, before=before, why=desk.paused_for)
 
@@ -214,17 +241,18 @@ async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception:
-            log.exception("%s failed and begins anew", work.__qualname__)
+            log.exception("%s failed and begins anew", getattr(work, "__qualname__", work))
         await asyncio.sleep(AGAIN_AFTER)
 
 
 async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
     """Run the service until SIGTERM or SIGINT, with Asterisk started if it does not run."""
-    async with alone(settings):
+    os.umask(0o027)             # records and voices are nobody else's
+    async with alone(settings), AsyncExitStack() as stack:
         stopping = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-        heart = asyncio.create_task(_beat())
+        heart = await stack.enter_async_context(beside(_beat()))
         service = Service(settings, await lay(settings))
         try:
             await asyncio.to_thread(build.build, service.prompts)
@@ -232,14 +260,30 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             log.error("not every prompt could be built: %s", wrong)
         if settings.start_asterisk:
             asterisk = own_asterisk(settings, service.secrets)
-            if await asyncio.to_thread(asterisk.start):
-                say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")
-        async with service.running():
-            say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, "
-                f"data in {settings.data}")
-            await stopping.wait()
-            say("stopping: waiting callers go the way out, conversations stay")
-        heart.cancel()
+            await _start(asterisk, say)
+            await stack.enter_async_context(beside(_again_and_again(partial(_keep, asterisk, say))))
+        try:
+            async with service.running():
+                say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, "
+                    f"data in {settings.data}")
+                await stopping.wait()
+                say("stopping: waiting callers go the way out, conversations stay")
+                heart.cancel()                  # from here on the guard's patience is limited
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+
+async def _start(asterisk: Asterisk, say: Callable[[str], None]) -> None:
+    if await asyncio.to_thread(asterisk.start):
+        say(f"Asterisk started (pid {asterisk.pid}); it stays when the service stops: kentongan asterisk stop")
+
+
+async def _keep(asterisk: Asterisk, say: Callable[[str], None]) -> None:
+    """An Asterisk that has died is started again: nobody else would, and 112 would be dead."""
+    while True:
+        await asyncio.sleep(AGAIN_AFTER)
+        if asterisk.pid is None:
+            await _start(asterisk, say)
 
 
 async def _beat() -> None:

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     wrap_up_for: float = Field(30.0, ge=0, le=600)      #: seconds
     widen_after: float = Field(15.0, ge=0, le=600)      #: seconds; then any operator is rung, whatever their skills
     tell_place_every: float = Field(30.0, ge=5, le=600)     #: seconds
+    deserted_for: float = Field(20.0, ge=1, le=600)     #: seconds without anybody to ring; then the way out
 
     @classmethod
     def settings_customise_sources(
@@ -95,7 +96,7 @@ def secrets_of(settings: Settings, operators: list[str]) -> Secrets:
     kept = {name: known.get(name) or _new() for name in ("ari", "ami", "links", "api")}
     phones = dict(known.get("phones", {}))
     phones |= {name: _new() for name in operators if name not in phones}
-    made = Secrets(**kept, phones=phones)
+    made = Secrets(**kept, phones={name: phones[name] for name in operators})      # who has left can log in no more
     if known != {**kept, "phones": phones}:
         lines = ["# Made by Kentongan at first start. Whoever has this file can act as this service."]
         lines += [f'{name} = "{value}"' for name, value in kept.items()]

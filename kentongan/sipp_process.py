@@ -167,7 +167,8 @@ async def sipp_runs(
 
 async def _stop(process: asyncio.subprocess.Process, at_its_end: bool) -> None:
     if not at_its_end:
-        process.terminate()
+        with suppress(ProcessLookupError):          # it has just ended by itself
+            process.terminate()
     try:
         async with asyncio.timeout(2):
             await process.wait()

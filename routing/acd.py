@@ -58,10 +58,9 @@ class Acd:
     async def desk_for(self, call: Queued) -> AsyncIterator[Loan]:
         """A loan: whatever happens in the body, the desk comes back. An adopted talk already has its own."""
         loan = Loan(self, call)
-        if call.desk is not None:
-            loan.held = self.desks[call.desk]
-            self._enter(loan.held, TALKING, call.id)
         try:
+            if call.desk is not None:
+                loan.held = self._take_over(call.desk, call.id)
             yield loan
         finally:
             call.desk = None
@@ -101,6 +100,10 @@ class Acd:
     def queue(self) -> list[policy.Waiting]:
         """Who waits, in the order of service."""
         return policy.in_order(waiting for waiting, _ in self._waiting.values())
+
+    def is_staffed(self) -> bool:
+        """Whether anybody on shift can be rung, now or when they are done with what they do."""
+        return any(desk.on_shift and desk.state not in (OUT, PAUSED) for desk in self.desks.values())
 
     def place(self, call_id: str) -> int:
         """A call's place in the queue, from 1; a call that is being offered is first."""
@@ -156,6 +159,14 @@ class Acd:
     def _not_in_a_call(desk: Desk) -> None:
         if desk.state in (OFFERED, TALKING):
             raise operators.IllegalStep(f"{desk.name} is in a call ({desk.state}); wait until it is over")
+
+    def _take_over(self, name: str, call_id: str) -> Desk:
+        """The desk of a talk that goes on; also of an operator who is not among ours any more, until it is over."""
+        desk = self.desks.setdefault(name, Desk(name, frozenset()))
+        if desk.state in (WRAP_UP, PAUSED):
+            self._enter(desk, READY)
+        self._enter(desk, TALKING, call_id)
+        return desk
 
     def _comes_back(self, desk: Desk) -> None:
         if desk.state is OFFERED:                           # the caller left while it rang: it keeps its idle time

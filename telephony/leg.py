@@ -8,9 +8,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from itertools import cycle
 from math import ceil
 from typing import Protocol
-from uuid import uuid4
 
 from telephony import events
 from telephony.ari import Ari
@@ -42,6 +42,7 @@ class Leg(Protocol):
     async def answer(self) -> None: ...
     async def label(self, **facts: object) -> None: ...
     async def play(self, prompts: Iterable[str]) -> None: ...
+    async def silence(self) -> None: ...
     async def music(self, on: bool) -> None: ...
     async def digit(self) -> str: ...
     async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None: ...
@@ -67,6 +68,7 @@ class AriLeg:
         self._rang, self._picked_up = asyncio.Event(), asyncio.Event()
         self._left, self._cause_known = asyncio.Event(), asyncio.Event()
         self._playing: dict[str, asyncio.Event] = {}
+        self._playback_ids = cycle(_playback_ids(channel_id))
 
     def take(self, event: events.Event) -> None:
         """One event of this channel's, in the order of their arrival. Never raises; hang-ups may come twice."""
@@ -76,10 +78,11 @@ class AriLeg:
             case events.PlaybackFinished(playback=playback):
                 if (done := self._playing.get(playback.id)) is not None:
                     done.set()
-            case events.ChannelStateChange(channel=channel):
-                self._is(channel.state)
-            case events.StasisStart(channel=channel):
-                self._is(channel.state)
+            case events.ChannelStateChange(channel=channel) if channel.state in ("Ringing", "Up"):
+                self._rang.set()
+            case events.StasisStart():          # a phone is ours to command 1 to 3 ms after it is up, not before
+                self._rang.set()
+                self._picked_up.set()
             case events.ChannelDestroyed(cause=cause):
                 self.cause = cause if self.cause is None or cause else self.cause
                 self._cause_known.set()
@@ -91,12 +94,6 @@ class AriLeg:
                 self._goes()
             case _:
                 pass
-
-    def _is(self, state: str) -> None:
-        if state in ("Ringing", "Up"):
-            self._rang.set()
-        if state == "Up":
-            self._picked_up.set()
 
     def _goes(self) -> None:
         if not self.gone:
@@ -128,7 +125,7 @@ class AriLeg:
         for prompt in prompts:
             if self.gone:
                 return
-            playback_id = uuid4().hex                   # never one that an earlier process used
+            playback_id = next(self._playback_ids)
             done = self._playing[playback_id] = asyncio.Event()
             try:
                 await through(self._tell(self._ari.channels.play(self.id, self._sound(prompt), playback_id)))
@@ -143,6 +140,11 @@ class AriLeg:
                 raise
             finally:
                 del self._playing[playback_id]
+
+    async def silence(self) -> None:
+        """Stop a prompt that an earlier process began: until its end the channel would obey no command of ours."""
+        stops = (self._ari.playbacks.stop(playback_id) for playback_id in _playback_ids(self.id))
+        await asyncio.gather(*stops, return_exceptions=True)        # most of them are not being played
 
     async def music(self, on: bool) -> None:
         channels = self._ari.channels
@@ -199,3 +201,11 @@ class AriLeg:
             await request
         except Gone:
             self._goes()
+
+
+def _playback_ids(channel_id: str) -> list[str]:
+    """What the channel's prompts are called, in turn: another process can stop one without having begun it.
+
+    One prompt is played at a time, so that none of so many is in use when its turn comes again.
+    """
+    return [f"{channel_id}-p{number}" for number in range(8)]

@@ -79,6 +79,15 @@ def asterisk(connected: Callable[[], bool], version: Callable[[], Awaitable[str]
     return look
 
 
+def phones(connected: Callable[[], bool]) -> Callable[[], Awaitable[Verdict]]:
+    """Asterisk tells which phones are there: without it nobody would be rung."""
+
+    async def look() -> Verdict:
+        return (True, "their states are told") if connected() else (False, "no word of them from Asterisk (AMI)")
+
+    return look
+
+
 def database(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitable[Verdict]]:
     """A row can be asked for."""
 

@@ -12,7 +12,7 @@ def caller(call_id: str = CALL, created: str = "2026-11-22T14:00:00.000+0000", *
 
 
 def look(*channels: Channel, bridges: tuple[Bridge, ...] = (), known: frozenset[str] = frozenset()) -> adopt.Estate:
-    return adopt.look(channels, bridges, {channel.id for channel in channels}, set(known))
+    return adopt.look(adopt.Snapshot(list(channels), list(bridges), {channel.id for channel in channels}), set(known))
 
 
 def test_a_waiting_caller_goes_on_in_the_queue_with_topic_and_priority():
@@ -57,7 +57,7 @@ def test_calls_come_in_the_order_of_their_arrival():
 
 def test_what_this_process_knows_or_another_application_holds_is_left_alone():
     assert look(caller(), known=frozenset({CALL})) == adopt.Estate([], [], [])
-    assert adopt.look([caller()], [], ours=set(), known=set()) == adopt.Estate([], [], [])
+    assert adopt.look(adopt.Snapshot([caller()], [], ours=set()), known=set()) == adopt.Estate([], [], [])
 
 
 def test_bridges_that_nobody_is_in_are_removed_but_never_one_of_a_living_call():

@@ -19,8 +19,9 @@ CAUSES = [
 
 @pytest.mark.parametrize(("cause", "was_lost"), [row[1:] for row in CAUSES], ids=[row[0] for row in CAUSES])
 def test_only_a_phone_that_vanished_is_lost(cause: int | None, was_lost: bool) -> None:
-    assert lost.in_mid_talk(cause, talked_for=60.0) is was_lost
+    assert lost.has_vanished(cause) is was_lost
 
 
-def test_a_phone_that_ends_every_talk_at_once_has_a_fault_and_the_caller_is_kept() -> None:
-    assert lost.in_mid_talk(0, talked_for=0.1)
+def test_a_phone_that_is_hung_up_at_once_was_no_talk():
+    assert lost.was_no_talk(0.1)
+    assert not lost.was_no_talk(0.7)

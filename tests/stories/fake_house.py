@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from calls import way_out
+from calls.adopt import Snapshot
 from calls.bulletin import on_duty
 from calls.centre import Centre, Rules
 from calls.journal import Note
@@ -184,9 +185,11 @@ class FakeHouse(House):
         self._opens()
         for phone in self.asterisk.phones.values():
             self.acd.device(phone.name, "INUSE" if self.asterisk.of(phone) else "NOT_INUSE")
+        await self.centre.reconcile(self._look, at_once=True)
+
+    async def _look(self) -> Snapshot:
         channels, bridges = await self.line.channels.list(), await self.line.bridges.list()
-        ours = {channel.id for channel in self.asterisk.up.values() if channel.ours}
-        await self.centre.reconcile(channels, bridges, ours)
+        return Snapshot(channels, bridges, {channel.id for channel in self.asterisk.up.values() if channel.ours})
 
     async def close(self) -> None:
         """Everybody goes."""

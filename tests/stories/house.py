@@ -145,6 +145,13 @@ class House(ABC):
 
         return await self.comes(found, f"note {kind!r} number {nth} of {caller.call_id}", within)
 
+    async def reported(self, why: str) -> Note:
+        """The note of a call that the dialplan carried to its end, and why it did."""
+        return await self.comes(
+            lambda: next((n for n in self.notes if n.kind == "way out" and n.facts["why"] == why), None),
+            f"report of a call {why}",
+        )  # fmt: skip
+
     async def until_desk(self, name: str, *states: State, within: float = PATIENCE) -> Desk:
         """The desk, once it is in one of these states."""
         desk = self.desk(name)
@@ -225,7 +232,7 @@ class House(ABC):
         await self.comes(lambda: (not self.centre._tasks) or None, "end of every task")
         numbers = [note.seq for note in self.notes]
         assert numbers == list(range(min(numbers, default=0), max(numbers, default=-1) + 1))
-        for call_id in {note.call_id for note in self.notes if note.call_id is not None}:
+        for call_id in {note.call_id for note in self.notes if note.kind in ("arrived", "adopted")}:
             self._is_legal([note for note in self.notes if note.call_id == call_id])
         assert not self.centre._legs
         assert not self.acd.queue()
@@ -237,7 +244,7 @@ class House(ABC):
         for note in notes:
             if note.kind == "adopted":
                 stage = Stage(note.facts["stage"])
-            elif note.kind in set(Stage):
+            elif note.kind in set(Stage) and "ended_at" not in note.facts:      # (an earlier story's, seen by nobody)
                 to = Stage(note.kind)
                 assert to is Stage.ARRIVED if stage is None else to in STEPS[stage], self.told()
                 stage = to

@@ -111,6 +111,10 @@ async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_r
             assert (await caller.ended()).answered
         [raw] = (house.settings.data / "spool").glob("*.raw")
         assert raw.stat().st_size > 8000 * 2 * 2        # more than a second, two channels of 16 bit
+        async with service(house.settings, keep=False):
+            call = await house.call("ended")            # the next service finds what it did not see
+            assert (call["id"], call["outcome"]) == (raw.stem, "handed back")
+            assert len((await house.doors.get(f"/api/calls/{call['id']}"))["tickets"]) == 1
 
 
 async def test_a_frozen_service_costs_a_caller_less_than_a_second():

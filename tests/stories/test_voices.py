@@ -138,8 +138,15 @@ async def test_a_phone_that_vanished_leaves_no_hole_in_what_the_caller_said(real
     assert length(ear.tones(right, RATE, OPERATOR.hz)) > 0.8
 
 
-async def test_hanging_up_in_the_very_moment_of_the_call_leaves_nothing(real_house: RealHouse) -> None:
+async def test_hanging_up_in_the_very_moment_of_the_call_leaves_a_record(real_house: RealHouse) -> None:
+    house, known = real_house, raws(real_house)
     for _ in range(10):
-        caller = await real_house.dials(claimed=False)
+        caller = await house.dials(claimed=False)
         await caller.hangs_up()
-    await real_house.is_in_order()
+    await house.is_empty()
+    ids = {raw.stem for raw in raws(house) - known}  # who gave up before the dialplan's first lines has none
+    over = {"ended", "way out"}
+    await house.comes(lambda: ids <= {n.call_id for n in house.notes if n.kind in over} or None, "end of each call")
+    await house.is_in_order()
+    await house.settled()
+    assert {house.outcome_of(call_id) for call_id in ids} <= {"abandoned", "handed back"}
