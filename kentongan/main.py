@@ -139,7 +139,8 @@ class Service:
                     await self._ready.wait()
                     yield self
                 finally:
-                    await self.centre.stops()
+                    if not self.ari.fenced:         # else another process has our calls
+                        await self.centre.stops()
                     for task in running:
                         task.cancel()
 

@@ -108,6 +108,15 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     doubled = len(set(ports.values())) < len(ports)
     yield Finding("ports", doubled, ", ".join(f"{name} {port}" for name, port in ports.items()),
                   "two of them are the same: change one in kentongan.toml or by KENTONGAN_…")
+    if not (settings.data / "asterisk/run/asterisk.ctl").exists():      # (else it is ours that has them)
+        for name, kind in (*((name, socket.SOCK_STREAM) for name in ports), ("sip_port", socket.SOCK_DGRAM)):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind is socket.SOCK_STREAM)
+                try:
+                    probe.bind((settings.host, getattr(settings, name)))
+                except OSError as fault:
+                    yield Finding(name, True, f"{getattr(settings, name)} cannot be had: {fault.strerror}",
+                                  f"end the program that has it, or set KENTONGAN_{name.upper()}")
     low, high = settings.rtp_start, settings.rtp_end
     yield Finding("audio ports", high - low < 39, f"{low} to {high}",
                   "a call and its operator need four: 20 calls want 80 (KENTONGAN_RTP_START, KENTONGAN_RTP_END)")

@@ -84,6 +84,7 @@ class Ari:
         self.applications = Applications(self)
         self.asterisk = Asterisk(self)
         self.connected = False      #: events are flowing; true already while `on_up` is running
+        self.fenced = False         #: another process has our name: no command of ours is sent any more
         self.requests = 0           #: commands given
         self.failures = 0           #: of these, not carried out (`Gone` is none)
         self.connections = 0        #: made; all but the first are reconnections
@@ -182,6 +183,7 @@ class Ari:
             event = decode(message.data)
             self.received += 1
             if isinstance(event, ApplicationReplaced):
+                self.fenced = True
                 raise Replaced(f"another process has connected to Asterisk as {self.app!r}")
             if self._held is not None:
                 self._held.append(event)
@@ -215,6 +217,8 @@ class Ari:
 
     async def send(self, operation: Operation, body: object = None, **parameters: str | int | None) -> bytes:
         """Give one command of `USED`; returns the JSON of the answer. Rooms call the resources' methods."""
+        if self.fenced:
+            raise AriUnreachable(0, operation.method, operation.path, "(another process acts under our name)")
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         method, path = operation.method, _filled(operation, given)
         self.requests += 1

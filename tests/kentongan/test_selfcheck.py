@@ -62,3 +62,9 @@ def test_a_database_that_cannot_be_asked_is_a_finding_and_no_crash(settings):
 
 def test_a_path_too_long_for_asterisks_socket_is_named(settings, tmp_path):
     assert "KENTONGAN_DATA" in bad(settings.model_copy(update={"data": tmp_path / ("x" * 100)}))["data folder"]
+
+
+def test_a_port_that_another_program_has_is_named_with_its_setting(settings):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert "KENTONGAN_HTTP_PORT" in bad(settings.model_copy(update={"http_port": port}))["http_port"]

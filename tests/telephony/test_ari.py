@@ -267,7 +267,7 @@ async def test_a_fault_of_our_own_in_reconciling_is_not_hidden(asterisk: Any) ->
     assert (line.ups, line.downs) == (1, 1)
 
 
-async def test_who_is_replaced_stops(asterisk: Any) -> None:
+async def test_who_is_replaced_stops_and_commands_nobody_any_more(asterisk: Any) -> None:
     first, second = Line(asterisk), Line(asterisk)
     async with running(first) as task, running(second):
         with pytest.raises(Replaced, match="kentongan-test"):
@@ -275,6 +275,8 @@ async def test_who_is_replaced_stops(asterisk: Any) -> None:
                 await task
         assert first.downs == 1
         assert not first.ari.connected
+        with pytest.raises(AriUnreachable, match="another process"):
+            await first.ari.channels.list()
         assert second.ari.connected
 
 
