@@ -4,7 +4,7 @@ Asterisk's channels say who is still there. Whoever is not, and has no end in ou
 the spool that no call knows is that of a call which the dialplan carried alone (its number is lost with the channel).
 """
 import asyncio
-from collections.abc import Set
+from collections.abc import Awaitable, Callable, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +15,17 @@ from calls.call import Notes
 
 
 async def tell(
-    notes: Notes, sessions: async_sessionmaker[AsyncSession], node: str, spool: Path, alive: Set[str]
+    notes: Notes, sessions: async_sessionmaker[AsyncSession], node: str, spool: Path,
+    look: Callable[[], Awaitable[Set[str]]],
 ) -> None:
-    """Note the ends that nobody saw. `alive`: ids of all channels in Asterisk, and of the calls in our hands."""
+    """Note the ends that nobody saw. `look`: ids of all channels in Asterisk now, and of the calls in our hands.
+
+    Books first, then Asterisk: who arrives in between stands in neither list, and is not declared dead.
+    """
     found = {path.stem: path for path in await asyncio.to_thread(lambda: list(spool.glob("*.raw")))}
-    for call_id in sorted(await store.unfinished(sessions, node) - alive):
+    unfinished = await store.unfinished(sessions, node)
+    alive = await look()
+    for call_id in sorted(unfinished - alive):
         notes.note("ended", call_id, by="nobody of us saw", ended_at=_still_since(spool / f"{call_id}.raw"))
     for call_id in sorted(found.keys() - alive - await store.known(sessions, found)):
         notes.note("way out", call_id, number=None, arrived_at=_arrived_at(call_id, found[call_id]), operator=None,

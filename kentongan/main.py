@@ -184,12 +184,14 @@ class Service:
         application = await self.ari.applications.get(self.ari.app)
         return Snapshot(await self.ari.channels.list(), await self.ari.bridges.list(), set(application.channel_ids))
 
+    async def _alive(self) -> set[str]:
+        return {channel.id for channel in await self.ari.channels.list()} | self.centre.calls.keys()
+
     async def _look_after(self) -> None:
         """Note what ended while nobody of us was there; then look every now and then for what events did not tell."""
         await self._up.wait()
         await self.journal.settled()
-        alive = {channel.id for channel in (await self._snapshot()).channels} | self.centre.calls.keys()
-        await aftermath.tell(self.journal, self.sessions, self.settings.node, self.settings.data / "spool", alive)
+        await aftermath.tell(self.journal, self.sessions, self.settings.node, self.settings.data / "spool", self._alive)
         while True:
             await asyncio.sleep(LOOK_EVERY)
             if self.ari.connected:

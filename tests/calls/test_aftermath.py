@@ -38,7 +38,10 @@ class Books:
         os.utime(raw, (LAST_SOUND.timestamp(), LAST_SOUND.timestamp()))
 
     async def are_looked_through(self, *alive: str) -> None:
-        await aftermath.tell(self, self.sessions, "kentongan", self.spool, set(alive))
+        async def look() -> set[str]:
+            return set(alive)
+
+        await aftermath.tell(self, self.sessions, "kentongan", self.spool, look)
 
     def rows(self, table: Any) -> list[Any]:
         with self.engine.connect() as connection:
@@ -85,3 +88,13 @@ async def test_looking_again_notes_nothing_twice(books: Books) -> None:
     before = books.store.last()
     await books.are_looked_through()
     assert books.store.last() == before
+
+
+async def test_who_arrives_while_the_books_are_looked_through_is_not_declared_dead(books: Books) -> None:
+    async def look() -> set[str]:
+        books.arrives(CALL)                     # claimed by us in this very moment
+        books.is_recorded(CALL)
+        return set()
+
+    await aftermath.tell(books, books.sessions, "kentongan", books.spool, look)
+    assert [call.stage for call in books.rows(models.Call)] == ["arrived"]
