@@ -2,10 +2,13 @@
 
 `sqlite:////path/kentongan.db` and `postgresql://user@host/name` are what people write; the drivers
 (aiosqlite, psycopg) are filled in here. On SQLite every transaction begins IMMEDIATE: one that begins as a
-reader and writes X
+reader and writes later would fail at once when somebody else has written meanwhile. Those that only read say so
+(`reading`, `reading_session`).
 """
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 #: our own: Asterisk's realtime schemas are Alembic's too and may live in the same database
 VERSION_TABLE = "kentongan_version"
@@ -26,6 +29,9 @@ _DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("p
 
 # at DEBUG it writes every statement's values: what callers said must not reach a log
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+
+#: execution options of a transaction that only reads
+_READING: dict[str, Any] = {"reads": True, "postgresql_readonly": True}
 
 AnyEngine = TypeVar("AnyEngine", Engine, AsyncEngine)
 
@@ -48,7 +54,15 @@ def async_engine(url: str) -> AsyncEngine:
 
 def reading(engine: AnyEngine) -> AnyEngine:
     """The same engine and pool, for transactions that only read: neither they nor a writer waits."""
-    return engine.execution_options(reads=True, postgresql_readonly=True)
+    return engine.execution_options(**_READING)
+
+
+@asynccontextmanager
+async def reading_session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+    """A session that only reads: it waits for no writer, and no writer (the journal!) waits for it."""
+    async with sessions() as session:
+        await session.connection(execution_options=_READING)
+        yield session
 
 
 def migrate(url: str) -> None:

@@ -90,7 +90,7 @@ class Call(Base):
     ended_at: Mapped[datetime | None]
     #: who answered, e.g. "op01"
     operator: Mapped[str | None]
-    #: the operator's verdict, a word of calls/dispositions
+    #: the operator's verdict, a word of calls/disposition.py
     disposition: Mapped[str | None]
     disposed_at: Mapped[datetime | None]
     #: who gave the disposition, e.g. "op01"

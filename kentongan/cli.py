@@ -165,7 +165,7 @@ def render(into: Path) -> None:
     """Write the configuration files for an Asterisk of your own into INTO/kentongan."""
     from telephony.asterisk import render as write
     write(_plan(porch.load()), into)
-    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf and musiconhold.conf from your own.")
+    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf and local-musiconhold.conf.")
 
 
 def _plan(settings: Settings) -> Any:

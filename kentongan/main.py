@@ -24,7 +24,7 @@ from calls.centre import Centre, Rules
 from calls.journal import Journal
 from calls.life import live
 from calls.store import JournalStore
-from db.engine import async_engine, sync_engine
+from db.engine import async_engine, reading_session, sync_engine
 from ivr import build
 from ivr.menu_file import SEED, MenuFile
 from ivr.sound import SoundError
@@ -216,7 +216,7 @@ class Service:
     async def _follow_roster(self) -> None:
         while True:
             with suppress(SQLAlchemyError):         # the database is away: whoever is on shift stays
-                async with self.sessions() as session:
+                async with reading_session(self.sessions) as session:
                     duties, shifts = await routing_store.duties(session), await routing_store.shifts(session)
                 self.acd.on_shift(roster.who_is_on(duties, shifts, datetime.now(UTC), ZoneInfo(self.settings.timezone)))
             await asyncio.sleep(ROSTER_EVERY)

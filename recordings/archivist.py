@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from db.engine import reading_session
 from recordings import store
 from recordings.archive import ArchiveError, archive
 from recordings.gaps import gaps
@@ -83,7 +84,7 @@ class Archivist:
 
     async def _round(self) -> float:
         """Looks at everything that waits and takes what is ready; returns seconds until something may be."""
-        async with self._sessions() as session:
+        async with reading_session(self._sessions) as session:
             recordings = await store.waiting(session)
         self._watches = {one.id: self._watches[one.id] for one in recordings if one.id in self._watches}
         for recording in recordings:

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.engine import reading_session
 from tickets import delivery, forwarding, store
 from tickets.agencies import webhook
 from tickets.delivery import SENT, SET_ASIDE, WAITING, Standing
@@ -68,7 +69,7 @@ class Outbox:
 
     async def deliver_due(self, now: datetime) -> int:
         """One attempt for each agency that has a message due; how many were made."""
-        async with self._sessions() as session:
+        async with reading_session(self._sessions) as session:
             due = await store.agencies_due(session, now)
         return sum(await asyncio.gather(*(self._deliver_one(agency_id, now) for agency_id in due)))
 
@@ -76,7 +77,7 @@ class Outbox:
         """Seconds until there is something to do again."""
         now = datetime.now(UTC)
         try:
-            async with self._sessions() as session:
+            async with reading_session(self._sessions) as session:
                 due = await store.agencies_due(session, now)
                 then = await store.next_due(session, now)
         except (SQLAlchemyError, OSError) as error:

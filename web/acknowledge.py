@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from db.engine import reading_session
 from tickets import acknowledge, link
 from tickets import store as tickets
-from web import pages, problems, store
+from web import pages, problems
 from web.house import House
 from web.shapes import moment
 
@@ -27,7 +28,7 @@ def router(house: House) -> APIRouter:
         """What stands behind the link. Raises tickets.store.Unknown."""
         if (forwarding_id := link.forwarding_of(secret, token)) is None:
             raise tickets.Unknown("this link is not one of ours; check that it was copied whole")
-        async with store.reading(house.sessions) as session:
+        async with reading_session(house.sessions) as session:
             forwarding, agency = await tickets.forwarding(session, forwarding_id)
             ticket = await tickets.ticket(session, forwarding.ticket_id)
         at = forwarding.accepted_at

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from db.engine import reading_session
 from db.models import Agency
 from tickets import store as tickets
 from web import shapes, store
@@ -19,7 +20,7 @@ def router(house: House) -> APIRouter:
 
     @routes.get("")
     async def everybody() -> dict[str, Any]:
-        async with store.reading(house.sessions) as session:
+        async with reading_session(house.sessions) as session:
             return {"agencies": [_said(agency) for agency in await tickets.agencies(session)]}
 
     @routes.put("/{code}")

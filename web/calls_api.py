@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from db.engine import reading_session
 from tickets import store as tickets
 from web import shapes, store, tickets_api
 from web.house import House
@@ -17,7 +18,7 @@ def router(house: House) -> APIRouter:
 
     @routes.get("")
     async def newest(limit: shapes.Limit = 50) -> dict[str, Any]:
-        async with store.reading(house.sessions) as session:
+        async with reading_session(house.sessions) as session:
             return {"calls": [row(call) for call in await store.calls(session, limit)]}
 
     @routes.get("/{call_id}")
@@ -35,7 +36,7 @@ def router(house: House) -> APIRouter:
 
 async def _whole(house: House, call_id: str) -> dict[str, Any]:
     """The call with its journal, its tickets and its recordings."""
-    async with store.reading(house.sessions) as session:
+    async with reading_session(house.sessions) as session:
         call = await store.call(session, call_id)
         return row(call) | {
             "notes": [row(note, without=frozenset({"call_id"})) for note in await store.notes(session, call_id)],

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from db.engine import reading_session
 from routing.desk import Desk
 from tickets.store import Unknown
 from web import shapes, store
@@ -40,7 +41,7 @@ async def _change(house: House, name: str, change: Callable[[], None]) -> dict[s
 
 
 async def _display_names(house: House) -> dict[str, str]:
-    async with store.reading(house.sessions) as session:
+    async with reading_session(house.sessions) as session:
         return await store.display_names(session)
 
 

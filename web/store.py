@@ -1,7 +1,6 @@
 """web: what the doors ask of the database themselves; everything about tickets is asked of the tickets' room."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,23 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from calls.disposition import Disposition
 from calls.stages import ENDED, IllegalStep
+from db.engine import reading_session
 from db.models import Agency, Call, Note, Operator, Recording, RecordingGap
 from tickets.store import Unknown
 
 Sessions = async_sessionmaker[AsyncSession]
 
 
-@asynccontextmanager
-async def reading(sessions: Sessions) -> AsyncIterator[AsyncSession]:
-    """A session that only reads: it waits for no writer, and no writer (the journal!) waits for it."""
-    async with sessions() as session:
-        await session.connection(execution_options={"reads": True, "postgresql_readonly": True})
-        yield session
-
-
 async def answers(sessions: Sessions) -> None:
     """Returns if the database does; a real table, since SQLite answers SELECT 1 without looking at its file."""
-    async with reading(sessions) as session:
+    async with reading_session(sessions) as session:
         await session.scalar(select(Operator.name).limit(1))
 
 

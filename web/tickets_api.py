@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.engine import reading_session
 from tickets import service
 from tickets import store as tickets
 from tickets.verification import Verification
-from web import shapes, store
+from web import shapes
 from web.house import House
 from web.shapes import row
 
@@ -20,7 +21,7 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/tickets/{ticket_id}")
 
     async def answer(ticket_id: int) -> dict[str, Any]:
-        async with store.reading(house.sessions) as session:
+        async with reading_session(house.sessions) as session:
             ticket = await tickets.ticket(session, ticket_id)
             return row(ticket) | {
                 "calls": list(await tickets.calls_of(session, ticket_id)),

@@ -10,7 +10,7 @@ from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from db.engine import VERSION_TABLE, async_engine, is_current, migrate, reading, sync_engine
+from db.engine import VERSION_TABLE, async_engine, is_current, migrate, reading, reading_session, sync_engine
 from db.models import Base, CallTicket, Note
 
 NOON_IN_JAKARTA = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=7)))
@@ -114,6 +114,8 @@ async def test_a_reader_waits_for_no_writer(engine: AsyncEngine) -> None:
         await writer.execute(insert(Note), NOTE)
         async with reading(engine).connect() as reader:
             assert (await reader.execute(select(Note.seq))).all() == []
+        async with reading_session(async_sessionmaker(engine)) as session:
+            assert (await session.scalars(select(Note.seq))).all() == []
 
 
 async def test_sqlite_is_set_to_lose_nothing_when_the_power_goes(tmp_path: object) -> None:

@@ -185,6 +185,10 @@ async def test_a_redirect_is_not_followed(desk, listens, outbox, now) -> None:
         ("secret", "whsec_", "signing secret"),
         ("url", "no address", "not an address to post to: no address"),
         ("url", "http://", "not an address to post to"),
+        ("url", "http://a..b/", "not an address to post to"),
+        ("url", "http://.example/", "not an address to post to"),
+        ("url", f"http://{'a' * 64}.example/", "not an address to post to"),
+        ("url", "http://127.0.0.1:99999/", "not an address to post to"),
     ],
 )
 async def test_what_an_admin_must_mend_is_set_aside_with_words(
@@ -198,6 +202,12 @@ async def test_what_an_admin_must_mend_is_set_aside_with_words(
     aside = await message(desk.sessions)
     assert aside.state == "set_aside"
     assert says in (aside.last_error or "")
+
+
+async def test_looking_for_what_is_due_waits_for_nobody_who_writes(desk, outbox, now) -> None:
+    async with desk.engine.begin() as writer, asyncio.timeout(1):
+        await writer.execute(update(Agency).values(active=True))
+        assert await outbox.deliver_due(now) == 0
 
 
 async def test_an_agency_without_an_address_is_shown_and_told_once_it_has_one(

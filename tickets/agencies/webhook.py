@@ -41,5 +41,5 @@ async def post(
             url, data=text.encode(), headers=headers, allow_redirects=False, timeout=limit
         ) as answer:
             return answer.status
-    except aiohttp.InvalidURL as error:
+    except ValueError as error:  # aiohttp's InvalidURL, or a host name that no DNS could hold (UnicodeError)
         raise Misconfigured(f"not an address to post to: {url}") from error
