@@ -91,7 +91,8 @@ async def test_after_500_calls_nothing_is_left_of_them(house: RealHouse) -> None
 
     assert await callers(house, CALLS) == 0
     after = await at_most(house, before)
-    assert (after.channels, after.bridges, after.tasks) == (0, 0, before.tasks)
+    assert (after.channels, after.bridges) == (0, 0)
+    assert after.tasks <= before.tasks          # fewer: a look at what is there had just begun before
     assert after.handles <= before.handles
     assert after.asterisk <= before.asterisk
 

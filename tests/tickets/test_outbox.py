@@ -264,7 +264,7 @@ async def test_a_slow_agency_delays_no_other_and_has_one_message_under_way(
         for _ in range(3):
             await desk.forwarded("damkar", "polres", now=now)
             wake.set()
-        await until(lambda: len(polres.keys) == 3)
+        await until(lambda: len(polres.keys) == 3 and damkar.keys)
         assert len(damkar.keys) == 1
         answers.set()
         await until(lambda: len(damkar.keys) == 3)
