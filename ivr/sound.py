@@ -7,6 +7,7 @@ one step each, so that a call in the middle of a prompt goes on hearing the old 
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,10 +41,13 @@ def tool(name: str) -> str:
 
 def run(command: Sequence[str], given: bytes = b"") -> bytes:
     """Runs a sound tool on `given`; returns what it wrote. SoundError carries its last line of complaint."""
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        raise SoundError(f"{Path(command[0]).name} did not end within 60 s") from None
+    with tempfile.TemporaryDirectory(prefix="kt") as home:      # espeak-ng's sound library leaves files in its home
+        strayed = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "PULSE_RUNTIME_PATH"), home)
+        try:
+            done = subprocess.run(
+                command, input=given, capture_output=True, timeout=60, check=False, env=os.environ | strayed)
+        except subprocess.TimeoutExpired:
+            raise SoundError(f"{Path(command[0]).name} did not end within 60 s") from None
     if done.returncode:
         complaint = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise SoundError(f"{Path(command[0]).name} failed: {complaint[-1]}")
