@@ -4,13 +4,13 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ivr.sound import spoken as speech
 from recordings import archive as room
 from recordings.archive import SILENCE, ArchiveError, archive, assemble
 from tests.recordings.tones import CALLER, OTHERS, Tone, hear, interleaved, level, strength
@@ -57,8 +57,7 @@ def test_a_loud_caller_is_not_heard_where_the_others_are_silent_or_quiet(
 
 def test_speech_stays_on_its_side(tmp_path: Path, ogg: Path, peaks: Path) -> None:
     spoken = tmp_path / "spoken.wav"
-    words = "Tolong, rumah saya kebakaran di jalan merdeka."
-    subprocess.run(["espeak-ng", "-v", "id", "-w", str(spoken), words], check=True)
+    speech("Tolong, rumah saya kebakaran di jalan merdeka.", "id", 160).export(spoken, format="wav")
     voice = hear(spoken).left
     raw = tmp_path / "speech.raw"
     raw.write_bytes(interleaved([0] * len(voice), voice))
