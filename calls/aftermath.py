@@ -18,13 +18,16 @@ async def tell(
     notes: Notes, sessions: async_sessionmaker[AsyncSession], node: str, spool: Path,
     look: Callable[[], Awaitable[Set[str]]],
 ) -> None:
-    """Note the ends that nobody saw. `look`: ids of all channels in Asterisk now, and of the calls in our hands.
+    """Note the ends that nobody saw. `look`: ids of all channels in Asterisk now, and of the calls in our hands; it
+    returns when everything noted before is in the books.
 
-    Books first, then Asterisk: who arrives in between stands in neither list, and is not declared dead.
+    Books first, then Asterisk, then the books again: who arrives in between stands in neither list, and whose end
+    was seen in between has it by then.
     """
     found = {path.stem: path for path in await asyncio.to_thread(lambda: list(spool.glob("*.raw")))}
     unfinished = await store.unfinished(sessions, node)
     alive = await look()
+    unfinished &= await store.unfinished(sessions, node)
     for call_id in sorted(unfinished - alive):
         notes.note("ended", call_id, by="nobody of us saw", ended_at=_still_since(spool / f"{call_id}.raw"))
     for call_id in sorted(found.keys() - alive - await store.known(sessions, found)):

@@ -185,7 +185,9 @@ class Service:
         return Snapshot(await self.ari.channels.list(), await self.ari.bridges.list(), set(application.channel_ids))
 
     async def _alive(self) -> set[str]:
-        return {channel.id for channel in await self.ari.channels.list()} | self.centre.calls.keys()
+        alive = {channel.id for channel in await self.ari.channels.list()} | self.centre.calls.keys()
+        await self.journal.settled()
+        return alive
 
     async def _look_after(self) -> None:
         """Note what ended while nobody of us was there; then look every now and then for what events did not tell."""

@@ -98,3 +98,15 @@ async def test_who_arrives_while_the_books_are_looked_through_is_not_declared_de
 
     await aftermath.tell(books, books.sessions, "kentongan", books.spool, look)
     assert [call.stage for call in books.rows(models.Call)] == ["arrived"]
+
+
+async def test_whose_end_is_seen_while_the_books_are_looked_through_ends_once(books: Books) -> None:
+    books.arrives(CALL)
+
+    async def look() -> set[str]:
+        books.note("ended", CALL, by="operator")
+        return set()
+
+    before = books.store.last()
+    await aftermath.tell(books, books.sessions, "kentongan", books.spool, look)
+    assert books.store.last() == before + 1
