@@ -7,6 +7,7 @@ reader and writes later would fail at once when somebody else has written meanwh
 """
 
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,12 +112,22 @@ def _with_driver(url: str, *, asynchronous: bool) -> URL:
     return plain.set(drivername=_DRIVERS[kind][asynchronous])
 
 
+class _Connection(sqlite3.Connection):
+    """Lets go of the write lock when it is closed: an async session that is cancelled in mid-transaction would keep it
+    until somebody collects the garbage, and lock the database for everybody."""
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
+
+
 def _options(url: URL) -> dict[str, Any]:
     silent: dict[str, Any] = {
         "hide_parameters": True
     }  # what callers said must not reach a log in the text of an error
     if url.get_backend_name() == "sqlite":
-        return silent
+        return silent | {"connect_args": {"factory": _Connection}}
     return silent | {"pool_pre_ping": True, "connect_args": _POSTGRES_PATIENCE}
 
 

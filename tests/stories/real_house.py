@@ -5,7 +5,6 @@ music are short tones that a recording tells apart.
 """
 
 import asyncio
-import gc
 import os
 import shutil
 import signal
@@ -203,9 +202,8 @@ class RealHouse(House):
         if not self._closing.is_set():
             self._closing.set()
             await self._running
-            # In life its process is gone now: it notes nothing, and holds no lock by a statement that was cut short.
+            # In life its process is gone now: it notes nothing.
             self.service.journal._listeners.remove(self.hears)
-            gc.collect()
 
     async def starts_again(self) -> None:
         await self.open()

@@ -128,14 +128,18 @@ async def test_after_500_calls_nothing_is_left_of_them(house: RealHouse) -> None
     await house.settled()
     assert await grown_since(house, before) == {}
 
-    notes = house.notes[known:]
-    ids = {note.call_id for note in notes if note.kind == "arrived"}
-    assert len(ids) == CALLS
+    def on_record() -> set[str | None]:
+        """Claimed by us, or (on a machine that is too busy for that) reported by the dialplan's way out."""
+        return {note.call_id for note in house.notes[known:] if note.kind in ("arrived", "way out")}
+
+    await house.comes(lambda: len(on_record()) == CALLS or None, "record of every call")
+    await house.settled()
+    notes, ids = house.notes[known:], on_record()
     with house._reads() as connection:
         outcomes = Counter(connection.scalars(select(Call.outcome).where(Call.id.in_(ids))))
         drafts = connection.scalar(select(func.count()).select_from(CallTicket).where(CallTicket.call_id.in_(ids)))
         recordings = connection.scalar(select(func.count()).select_from(Recording).where(Recording.call_id.in_(ids)))
         noted = connection.scalar(select(func.count()).select_from(Note).where(Note.seq >= notes[0].seq))
-    assert set(outcomes) == {"answered", "abandoned"}
+    assert outcomes.keys() - {"handed back"} == {"answered", "abandoned"}
     assert (outcomes.total(), drafts, recordings) == (CALLS, CALLS, CALLS)
     assert noted == len(notes)
