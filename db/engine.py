@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from alembic import command
@@ -23,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 #: our own: Asterisk's realtime schemas are Alembic's too and may live in the same database
 VERSION_TABLE = "kentongan_version"
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
+_BUSY_S = 5
+_PRAGMAS = ("synchronous=FULL", f"busy_timeout={_BUSY_S * 1000}", "foreign_keys=ON")
 #: a database that went away must be noticed in seconds (libpq: s, ms)
 _POSTGRES_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 _DRIVERS = {"sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"), "postgresql": ("postgresql+psycopg",) * 2}
@@ -144,12 +146,27 @@ def _keep_house(engine: Engine) -> None:
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
+        _into_wal(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _into_wal(cursor: sqlite3.Cursor) -> None:
+    """Write-ahead logging, also when several open a new file at once: SQLite does not wait its `busy_timeout` for this
+    one step (two readers that both want to become the writer would wait for each other), so we do."""
+    until = monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+        sleep(0.01)  # in the driver's own thread, never in the event loop's
 
 
 def _hide_details(context: ExceptionContext) -> None:

@@ -1,7 +1,10 @@
 """Both databases behave the same behind one plain URL."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -46,6 +49,26 @@ def test_an_empty_database_is_not_current_and_migrating_twice_is_harmless(empty_
 async def test_two_that_migrate_at_once_take_turns(empty_database_url: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(migrate, empty_database_url) for _ in range(3)))
     assert is_current(empty_database_url)
+
+
+def test_all_that_open_a_new_file_at_once_may_write_to_it(tmp_path: Path) -> None:
+    """Going over to write-ahead logging is the one step for which SQLite itself does not wait."""
+
+    def opens(file: Path, together: threading.Barrier) -> None:
+        engine = sync_engine(f"sqlite:///{file}")
+        together.wait()
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS it (was INTEGER)")
+                connection.exec_driver_sql("INSERT INTO it VALUES (1)")
+        finally:
+            engine.dispose()
+
+    for turn in range(50):  # without our own waiting about one turn in fifteen fails
+        file, together = tmp_path / f"{turn}.db", threading.Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            for opened in [pool.submit(opens, file, together) for _ in range(4)]:
+                opened.result()
 
 
 async def test_the_url_is_plain_and_its_password_survives() -> None:
