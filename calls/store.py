@@ -2,6 +2,7 @@
 journal, note by note, in the transaction that stores the note: so they exist exactly once, whatever fails."""
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from calls.journal import Note as JournalNote
 from calls.stages import Outcome, Stage, outcome
+from db.audit import Trail
 from db.models import Call, Note
 from recordings import store as recordings
 from tickets import store as tickets
@@ -48,9 +50,11 @@ class JournalStore:
             connection.execute(insert(Note), [
                 {"node": self._node, "seq": note.seq, "call_id": note.call_id, "at": note.at, "kind": note.kind,
                  "facts": note.facts} for note in notes])
+            trail = Trail()
             for note in notes if draw else ():
                 if note.call_id is not None and (records := _DRAW.get(note.kind)) is not None:
-                    records(connection, self._node, note.call_id, note)
+                    records(Drawing(connection, trail, self._node), note.call_id, note)
+            trail.seal(connection)
 
     def _commit_alone(self, note: JournalNote) -> None:
         with self._engine.connect() as connection:
@@ -72,77 +76,86 @@ def _is_the_notes_fault(fault: Exception) -> bool:
     return isinstance(fault, IntegrityError | DataError) or not isinstance(fault, DBAPIError)
 
 
-def _arrived(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
+@dataclass(frozen=True)
+class Drawing:
+    """Where records are drawn: one transaction of the journal's writer."""
+
+    connection: Connection
+    trail: Trail            #: sealed at the transaction's end
+    node: str               #: whose journal it is
+
+
+def _arrived(into: Drawing, call_id: str, note: JournalNote) -> None:
     arrived_at = datetime.fromisoformat(note.facts["arrived_at"])
     number = note.facts["number"]
-    connection.execute(insert(Call).values(
-        id=call_id, node=node, caller_number=number, stage=Stage.ARRIVED, topic="any", pressed="",
+    into.connection.execute(insert(Call).values(
+        id=call_id, node=into.node, caller_number=number, stage=Stage.ARRIVED, topic="any", pressed="",
         arrived_at=arrived_at))
-    tickets.open_draft(connection, call_id, topic="any", reporter_number=number, at=arrived_at)
-    recordings.expect(connection, call_id, raw_name=f"{call_id}.raw", starts_at=arrived_at)
+    tickets.open_draft(into.connection, into.trail, call_id, topic="any", reporter_number=number, at=arrived_at)
+    recordings.expect(into.connection, call_id, raw_name=f"{call_id}.raw", starts_at=arrived_at)
 
 
-def _chosen(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
-    _set(connection, call_id, topic=note.facts["topic"], pressed=note.facts["pressed"])
-    tickets.choose_topic(connection, call_id, note.facts["topic"], note.at)
+def _chosen(into: Drawing, call_id: str, note: JournalNote) -> None:
+    _set(into.connection, call_id, topic=note.facts["topic"], pressed=note.facts["pressed"])
+    tickets.choose_topic(into.connection, into.trail, call_id, note.facts["topic"], note.at)
 
 
-def _stage(column: str | None = None, *, first: bool = False) -> Callable[[Connection, str, str, JournalNote], None]:
+def _stage(column: str | None = None, *, first: bool = False) -> Callable[[Drawing, str, JournalNote], None]:
     """Draw a stage; `column` takes its moment (`first`: only the first time)."""
-    def draw(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
+    def draw(into: Drawing, call_id: str, note: JournalNote) -> None:
         values: dict[str, Any] = {"stage": note.kind}
         if column is not None:
             values[column] = func.coalesce(getattr(Call, column), note.at) if first else note.at
         if "operator" in note.facts:
             values["operator"] = note.facts["operator"]
-        _set(connection, call_id, **values)
+        _set(into.connection, call_id, **values)
     return draw
 
 
-def _ended(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
-    kinds = list(connection.scalars(
+def _ended(into: Drawing, call_id: str, note: JournalNote) -> None:
+    kinds = list(into.connection.scalars(
         select(Note.kind).where(Note.call_id == call_id, Note.kind.in_(list(Stage))).order_by(Note.seq)))
-    talked = connection.scalar(select(Call.talking_at).where(Call.id == call_id)) is not None
+    talked = into.connection.scalar(select(Call.talking_at).where(Call.id == call_id)) is not None
     path = [Stage(kind) for kind in kinds] + [Stage.TALKING] * talked       # (an adopted talk may lack the note)
-    _ends(connection, call_id, note, outcome(path))
+    _ends(into, call_id, note, outcome(path))
 
 
-def _adopted(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
+def _adopted(into: Drawing, call_id: str, note: JournalNote) -> None:
     """A call that another process left behind, perhaps before it could note that there is one, or that they talk."""
-    if _stage_of(connection, call_id) is None:
-        _arrived(connection, node, call_id, note)
+    if _stage_of(into.connection, call_id) is None:
+        _arrived(into, call_id, note)
     if note.facts["stage"] == Stage.TALKING:
-        _set(connection, call_id, stage=Stage.TALKING, operator=note.facts["operator"],
+        _set(into.connection, call_id, stage=Stage.TALKING, operator=note.facts["operator"],
              talking_at=func.coalesce(Call.talking_at, note.at))
 
 
-def _way_out(connection: Connection, node: str, call_id: str, note: JournalNote) -> None:
+def _way_out(into: Drawing, call_id: str, note: JournalNote) -> None:
     """A call that the dialplan carried to its end: handed back by us, or never claimed (then this is all we know).
 
     One that ended before the dialplan did anything with it (no `why`) is an abandoned one.
     """
-    stage = _stage_of(connection, call_id)
+    stage = _stage_of(into.connection, call_id)
     if stage is None:
-        _arrived(connection, node, call_id, note)
+        _arrived(into, call_id, note)
     elif stage != Stage.HANDED_BACK:
         return                                  # it was in our hands, and its end is noted by them
-    _set(connection, call_id, operator=note.facts["operator"])
-    _ends(connection, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED)
+    _set(into.connection, call_id, operator=note.facts["operator"])
+    _ends(into, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED)
 
 
-def _ends(connection: Connection, call_id: str, note: JournalNote, outcome: Outcome) -> None:
+def _ends(into: Drawing, call_id: str, note: JournalNote, outcome: Outcome) -> None:
     """`ended_at` among the facts: the end was seen by nobody, and this is the nearest we know."""
     known = note.facts.get("ended_at")
     ended_at = datetime.fromisoformat(known) if known else note.at
-    _set(connection, call_id, stage=Stage.ENDED, ended_at=ended_at, outcome=outcome)
-    recordings.ended(connection, call_id, ends_at=ended_at)
+    _set(into.connection, call_id, stage=Stage.ENDED, ended_at=ended_at, outcome=outcome)
+    recordings.ended(into.connection, call_id, ends_at=ended_at)
 
 
 def _stage_of(connection: Connection, call_id: str) -> str | None:
     return connection.scalar(select(Call.stage).where(Call.id == call_id))
 
 
-_DRAW: dict[str, Callable[[Connection, str, str, JournalNote], None]] = {
+_DRAW: dict[str, Callable[[Drawing, str, JournalNote], None]] = {
     Stage.ARRIVED: _arrived,
     Stage.MENU: _stage("answered_at"),
     "chosen": _chosen,

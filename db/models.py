@@ -11,7 +11,7 @@ it, so `call_id` is nowhere a foreign key.
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Index, MetaData, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Index, MetaData, Text, TypeDecorator, text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -120,23 +120,48 @@ class Ticket(Base):
     __tablename__ = "tickets"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    #: readable aloud: year and month, running number, e.g. "2611-0042"
+    #: readable aloud: the service's prefix, year and month, running number, e.g. "2611-0042", "L-2611-0007"
     number: Mapped[str] = mapped_column(unique=True)
+    #: which service's form, number series and clock it has: code of a service
+    service: Mapped[str] = mapped_column(index=True, default="emergency", server_default="emergency")
+    #: how the report reached us, a word of tickets/sources.py: call, walk in, website ...
+    source: Mapped[str] = mapped_column(default="call", server_default="call")
     #: a word of tickets/lifecycle.py
     lifecycle: Mapped[str] = mapped_column(index=True)
     #: a word of tickets/verification.py
     verification: Mapped[str]
     #: what it is about: fire, medical, police, disaster, social, information, any (not known yet)
     topic: Mapped[str]
-    #: finer than the topic, e.g. "house fire"
+    #: finer than the topic: code of a category, whose script asks the questions
     category: Mapped[str | None]
+    #: what was answered to the category's questions, by their keys: the evidence that A1 rests on
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    #: the version of the service's form that `form` was written against; None: nothing was written
+    form_version: Mapped[int | None]
+    #: the service's own fields, by the names of its form's schema
+    form: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    #: code of an area of kind "subdistrict"
+    subdistrict: Mapped[str | None]
+    #: code of an area of kind "village"
+    village: Mapped[str | None]
     #: where, in the reporter's words
     place: Mapped[str | None]
+    #: WGS 84, degrees
+    latitude: Mapped[float | None]
+    #: WGS 84, degrees
+    longitude: Mapped[float | None]
     #: what happened, in the operator's words
     narrative: Mapped[str | None]
     reporter_name: Mapped[str | None]
     #: as the network or the reporter gave it; may be absent or false
     reporter_number: Mapped[str | None]
+    #: whom it is about, if that is not the reporter
+    subject_name: Mapped[str | None]
+    subject_number: Mapped[str | None]
+    #: the ticket that tells of the same event and goes on for this one
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"), index=True)
+    #: handled by then: the service's clock, from the report's arrival; None: no clock
+    due_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]
@@ -171,21 +196,124 @@ class CallTicket(Base):
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, index=True)
 
 
-class TicketStep(Base):
-    """One change of one field of a ticket: append-only history."""
+class TicketNote(Base):
+    """What somebody wants remembered about a ticket; never changed."""
 
-    __tablename__ = "ticket_steps"
+    __tablename__ = "ticket_notes"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
     at: Mapped[datetime]
-    #: who did it: an operator ("op01"), an agency ("damkar"), or "kentongan"
+    #: a user's name
     who: Mapped[str]
-    #: the field that changed; "forwarding damkar" for a forwarding's state
-    what: Mapped[str]
-    before: Mapped[str | None]
-    after: Mapped[str | None]
-    why: Mapped[str | None]
+    text: Mapped[str]
+
+
+class Attachment(Base):
+    """A file that belongs to a ticket, e.g. a photo of the dwelling; the file itself lies in the data folder."""
+
+    __tablename__ = "attachments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
+    #: as its sender called it, for people to read; never part of a path
+    title: Mapped[str]
+    #: what it was found to be, e.g. "image/jpeg"
+    media_type: Mapped[str]
+    #: bytes
+    size: Mapped[int]
+    #: of the file, lower-case hex; also its name below attachments/
+    sha256: Mapped[str]
+    at: Mapped[datetime]
+    #: a user's name
+    who: Mapped[str]
+
+
+class Service(Base):
+    """What people can ask for: emergency, care for the elderly ... Each has its form, numbers and clock."""
+
+    __tablename__ = "services"
+
+    #: e.g. "emergency", "elder", "social-welfare"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    #: as people know it
+    name: Mapped[str]
+    #: before its tickets' numbers: "" or e.g. "L-"
+    prefix: Mapped[str] = mapped_column(unique=True)
+    #: the topics it knows
+    topics: Mapped[list[str]]
+    #: the version of its form that new entries are written against; None: it has no form of its own
+    form_version: Mapped[int | None]
+    #: an agency has so long to accept, seconds; None: no clock
+    accept_for: Mapped[float | None]
+    #: a report is handled so long after its arrival, seconds; None: no clock
+    handle_for: Mapped[float | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Form(Base):
+    """One version of a service's form; never changed, so that old entries stay readable."""
+
+    __tablename__ = "forms"
+
+    service: Mapped[str] = mapped_column(ForeignKey("services.code"), primary_key=True)
+    #: from 1
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: JSON Schema, draft 2020-12, of an object
+    schema: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+    #: a user's name
+    who: Mapped[str]
+
+
+class Category(Base):
+    """What happened, finer than a topic, with the questions that an operator asks about it."""
+
+    __tablename__ = "categories"
+
+    #: e.g. "house-fire"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    service: Mapped[str] = mapped_column(ForeignKey("services.code"), index=True)
+    topic: Mapped[str]
+    name: Mapped[str]
+    #: {"questions": [{"key", "text", "required"}, ...]}; answers to the required ones are A1's evidence
+    script: Mapped[dict[str, Any]]
+    active: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Area(Base):
+    """A sub-district or a village, as the admin has imported them."""
+
+    __tablename__ = "areas"
+
+    #: the regency's code, e.g. "35.10.18" or "35.10.18.2003"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    #: subdistrict, village
+    kind: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
+    #: of a village: its sub-district
+    parent: Mapped[str | None] = mapped_column(ForeignKey("areas.code"), index=True)
+    #: false: not offered any more, old tickets still name it
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class ForwardRule(Base):
+    """Whom a ticket is proposed to; what is None fits all. Read by tickets/whom.py."""
+
+    __tablename__ = "forward_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    service: Mapped[str | None] = mapped_column(ForeignKey("services.code"))
+    topic: Mapped[str | None]
+    #: a sub-district (with all its villages) or a village
+    area: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
+    #: local wall time "HH:MM", the first minute
+    starts: Mapped[str | None]
+    #: local wall time "HH:MM", the first minute that is no longer in it
+    ends: Mapped[str | None]
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"))
 
 
 class Agency(Base):
@@ -204,8 +332,11 @@ class Agency(Base):
     secret: Mapped[str | None]
     #: topics it is proposed for
     topics: Mapped[list[str]]
+    #: whom an operator telephones there, e.g. "+62 555 0113"
+    phone: Mapped[str | None]
     #: false: not proposed any more, history stays
     active: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class Forwarding(Base):
@@ -285,6 +416,154 @@ class Duty(Base):
     shift: Mapped[str] = mapped_column(ForeignKey("shifts.code"), primary_key=True)
     #: the day the shift starts, 0 = Monday
     weekday: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class DayDuty(Base):
+    """A day that differs: where a day has any of these, they stand in place of its weekly pattern."""
+
+    __tablename__ = "day_duties"
+
+    #: local date on which the shift starts, "2026-11-22"
+    day: Mapped[str] = mapped_column(primary_key=True)
+    operator: Mapped[str] = mapped_column(ForeignKey("operators.name"), primary_key=True)
+    shift: Mapped[str] = mapped_column(ForeignKey("shifts.code"), primary_key=True)
+
+
+class User(Base):
+    """A person with a role. An operator's user has the operator's name."""
+
+    __tablename__ = "users"
+
+    #: e.g. "op01", "sri"; small letters, digits, - and .
+    name: Mapped[str] = mapped_column(primary_key=True)
+    display_name: Mapped[str]
+    #: a word of people/rights.py
+    role: Mapped[str]
+    #: of a user with the role "agency": code of theirs
+    agency: Mapped[str | None]
+    #: argon2id, as one string; None: no password, only tokens
+    password: Mapped[str | None]
+    #: false: nothing of theirs opens a door any more, history stays
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Token(Base):
+    """What a program shows to act as a user. Only its hash is kept."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    #: SHA-256 of the token, lower-case hex (it has 192 bits of chance: no salt is needed)
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    #: None: it lasts until it is revoked
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Audit(Base):
+    """Who changed what, from what to what, and why: append-only, each row sealed to the one before (db/audit.py)."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "what", "which"),)
+
+    #: from 1, without gaps
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    #: a user's name, an agency's code, or "kentongan"
+    who: Mapped[str]
+    #: the kind of thing: ticket, roster, user, agency, recording ...
+    what: Mapped[str]
+    #: which of its kind: a ticket's id, a user's name ...
+    which: Mapped[str]
+    #: what of it changed or was done, e.g. "place", "forwarding damkar", "listened"
+    field: Mapped[str]
+    before: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    why: Mapped[str | None]
+    #: SHA-256 over all of the above, lower-case hex
+    digest: Mapped[str]
+    #: SHA-256 over the chain of the row before and this digest, lower-case hex
+    chain: Mapped[str]
+
+
+class IdempotencyKey(Base):
+    """A write that was asked for under a key, and what we answered: asked again, it is not done again."""
+
+    __tablename__ = "idempotency_keys"
+
+    #: who asked
+    user: Mapped[str] = mapped_column(primary_key=True)
+    #: the header Idempotency-Key
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: SHA-256 of method, address and body, lower-case hex: the same key for something else is refused
+    fingerprint: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
+    #: HTTP; None while it is being done
+    status: Mapped[int | None]
+    #: the answer's headers that count (ETag, Location, Content-Type)
+    headers: Mapped[dict[str, Any] | None]
+    #: the answer's body, JSON as text
+    body: Mapped[str | None]
+
+
+class Callback(Base):
+    """A caller whom nobody has answered and who is to be called back: one open task per number."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = (
+        Index(
+            "uq_callbacks_open_number",
+            "number",
+            unique=True,
+            sqlite_where=text("state IN ('open', 'asked')"),
+            postgresql_where=text("state IN ('open', 'asked')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: None: the network gave none; kept in a list of its own
+    number: Mapped[str | None]
+    #: a word of calls/callbacks.py: open, asked (the supervisor decides), cleared, done, given up
+    state: Mapped[str] = mapped_column(index=True)
+    opened_at: Mapped[datetime]
+    #: times that somebody tried to call back
+    attempts: Mapped[int] = mapped_column(default=0)
+    #: no sooner than this is another attempt asked for
+    due_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    #: a user's name, or "kentongan" when the number called again
+    closed_by: Mapped[str | None]
+    #: the call that cleared it
+    cleared_by_call: Mapped[str | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class CallbackCall(Base):
+    """The unanswered calls behind a call-back task."""
+
+    __tablename__ = "callback_calls"
+
+    callback_id: Mapped[int] = mapped_column(ForeignKey("callbacks.id"), primary_key=True)
+    call_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class RecordingComment(Base):
+    """What a reviewer says about a second of a recording; never changed."""
+
+    __tablename__ = "recording_comments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    recording_id: Mapped[int] = mapped_column(ForeignKey("recordings.id"), index=True)
+    #: seconds from the recording's start
+    at_s: Mapped[float]
+    at: Mapped[datetime]
+    #: a user's name
+    who: Mapped[str]
+    text: Mapped[str]
 
 
 class Recording(Base):

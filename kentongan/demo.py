@@ -136,7 +136,7 @@ async def _proof(settings: Settings, doors: Doors, call_id: str, receipt: Receip
     print("\nTimeline (ms since the call reached the trunk)")
     moments = [(note["at"], f"call     {note['kind']}", _facts(note["facts"])) for note in call["notes"]]
     moments += [
-        (step["at"], f"ticket   {step['what']}", f"{step['before'] or '-'} → {step['after'] or '-'} ({step['who']})")
+        (step["at"], f"ticket   {step['field']}", f"{step['before'] or '-'} → {step['after'] or '-'} ({step['who']})")
         for step in ticket["history"]]
     for at, what, facts in sorted(moments):
         print(f"  {(datetime.fromisoformat(at) - arrived).total_seconds() * 1000:9.0f}  {what:<24} {facts}")

@@ -5,12 +5,14 @@ One `async with editing(...)` is one transaction: an exception inside it changes
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from db.models import Agency, Forwarding, Ticket, TicketStep
+from db.audit import Entry, Trail
+from db.models import Agency, Forwarding, Ticket
 from tickets import forwarding, lifecycle, store
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -30,28 +32,19 @@ class Edit:
     now: datetime
     #: so that others who saw the ticket before must look again; what its agencies do alone is none of that
     changed: bool = False
+    trail: Trail = field(default_factory=Trail)
 
-    def put(self, field: str, value: str | None, why: str | None = None) -> None:
+    def put(self, name: str, value: Any, why: str | None = None) -> None:
         """Change one field and note it; the same value again is no change."""
-        before = getattr(self.ticket, field)
+        before = getattr(self.ticket, name)
         if before != value:
-            self.note(field, before, value, why)
-            setattr(self.ticket, field, value)
+            self.note(name, before, value, why)
+            setattr(self.ticket, name, value)
             self.changed = True
 
-    def note(self, what: str, before: str | None, after: str | None, why: str | None = None) -> None:
-        """One line of history."""
-        self.session.add(
-            TicketStep(
-                ticket_id=self.ticket.id,
-                at=self.now,
-                who=self.who,
-                what=what,
-                before=before,
-                after=after,
-                why=why,
-            )
-        )
+    def note(self, what: str, before: Any, after: Any, why: str | None = None) -> None:
+        """One line of the ticket's history: JSON values. It stands in the audit."""
+        self.trail.add(Entry(self.now, self.who, store.AUDITED, str(self.ticket.id), what, before, after, why))
 
     def enter(self, to: lifecycle.Lifecycle, why: str | None = None) -> None:
         """Take a step of the ticket's lifecycle; raises IllegalStep."""
@@ -101,5 +94,5 @@ async def editing(
         if edit.changed:
             ticket.version += 1
             ticket.updated_at = now
-        await session.flush()
+        await edit.trail.seal_in(session)
         session.expunge(ticket)  # readable after the transaction

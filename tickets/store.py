@@ -8,11 +8,15 @@ from sqlalchemy import Connection, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Agency, CallTicket, Forwarding, OutboxMessage, Ticket, TicketNumber, TicketStep
+from db.audit import Entry, Trail
+from db.models import Agency, Audit, CallTicket, Forwarding, OutboxMessage, Ticket, TicketNumber
 from tickets.delivery import SENT, WAITING
 from tickets.forwarding import QUEUED, REFUSED
 from tickets.lifecycle import DRAFT
 from tickets.verification import OPEN
+
+#: the kind of thing that a ticket is, in the audit
+AUDITED = "ticket"
 
 Found = TypeVar("Found")
 
@@ -25,7 +29,7 @@ class Unknown(LookupError):
 
 
 def open_draft(
-    connection: Connection, call_id: str, topic: str, reporter_number: str | None, at: datetime
+    connection: Connection, trail: Trail, call_id: str, topic: str, reporter_number: str | None, at: datetime
 ) -> int:
     """The id of the call's ticket, a new draft if it has none yet. Again is harmless.
 
@@ -54,15 +58,11 @@ def open_draft(
         .returning(Ticket.id)
     ).scalar_one()
     connection.execute(insert(CallTicket).values(call_id=call_id, ticket_id=ticket_id))
-    connection.execute(
-        insert(TicketStep).values(
-            ticket_id=ticket_id, at=at, who="kentongan", what="lifecycle", after=DRAFT, why=f"call {call_id}"
-        )
-    )
+    trail.add(Entry(at, "kentongan", AUDITED, str(ticket_id), "lifecycle", None, DRAFT, f"call {call_id}"))
     return ticket_id
 
 
-def choose_topic(connection: Connection, call_id: str, topic: str, at: datetime) -> None:
+def choose_topic(connection: Connection, trail: Trail, call_id: str, topic: str, at: datetime) -> None:
     """What the caller chose in the menu, for a draft that has no topic yet. Never overrules a person."""
     linked = select(CallTicket.ticket_id).where(CallTicket.call_id == call_id)
     changed = connection.scalars(
@@ -74,11 +74,7 @@ def choose_topic(connection: Connection, call_id: str, topic: str, at: datetime)
         .returning(Ticket.id)
     ).all()
     for ticket_id in changed:
-        connection.execute(
-            insert(TicketStep).values(
-                ticket_id=ticket_id, at=at, who="kentongan", what="topic", before="any", after=topic
-            )
-        )
+        trail.add(Entry(at, "kentongan", AUDITED, str(ticket_id), "topic", "any", topic))
 
 
 def _ticket_of(connection: Connection, call_id: str) -> int | None:
@@ -123,9 +119,9 @@ async def calls_of(session: AsyncSession, ticket_id: int) -> Sequence[str]:
     return (await session.scalars(linked)).all()
 
 
-async def history(session: AsyncSession, ticket_id: int) -> Sequence[TicketStep]:
-    """All steps of a ticket in the order they were taken."""
-    taken = select(TicketStep).where(TicketStep.ticket_id == ticket_id).order_by(TicketStep.id)
+async def history(session: AsyncSession, ticket_id: int) -> Sequence[Audit]:
+    """All that was changed of a ticket, in that order."""
+    taken = select(Audit).where(Audit.what == AUDITED, Audit.which == str(ticket_id)).order_by(Audit.seq)
     return (await session.scalars(taken)).all()
 
 

@@ -26,7 +26,7 @@ def router(house: House) -> APIRouter:
             return row(ticket) | {
                 "calls": list(await tickets.calls_of(session, ticket_id)),
                 "forwardings": await forwardings(session, ticket_id),
-                "history": [row(step, without=_OURS) for step in await tickets.history(session, ticket_id)],
+                "history": [row(step, without=_SEALED) for step in await tickets.history(session, ticket_id)],
             }
 
     @routes.get("")
@@ -75,6 +75,9 @@ async def forwardings(session: AsyncSession, ticket_id: int) -> list[dict[str, A
 
 #: what the answer says already, or nobody outside needs
 _OURS = frozenset({"id", "ticket_id"})
+
+#: of a line of history: what only the audit needs
+_SEALED = frozenset({"what", "which", "digest", "chain"})
 
 
 def _now() -> datetime:

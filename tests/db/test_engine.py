@@ -5,11 +5,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import JSON, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
@@ -26,11 +27,16 @@ NOTE = {
 }
 
 
+def another_default(_context: Any, _there: Any, column: Any, there: Any, _: Any, wanted: Any) -> bool | None:
+    """PostgreSQL cannot ask whether two JSON values are equal; as texts they are told apart well enough."""
+    return wanted not in (there or "") if isinstance(column.type, JSON) and wanted is not None else None
+
+
 def test_the_migrations_lead_to_the_tables_of_the_models(database_url: str) -> None:
     engine = sync_engine(database_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"version_table": VERSION_TABLE, "compare_server_default": True}
+            connection, opts={"version_table": VERSION_TABLE, "compare_server_default": another_default}
         )
         assert compare_metadata(context, Base.metadata) == []
         names = set(inspect(connection).get_table_names())

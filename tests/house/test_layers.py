@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("kentongan", "web", "calls", "ivr", "routing", "tickets", "recordings", "telephony", "db")
+ROOMS = ("kentongan", "web", "calls", "ivr", "routing", "tickets", "recordings", "people", "telephony", "db")
 
 #: Files that decide: values in, values out. A file that marks its docstring with ◆ is held to the same rules.
 DECIDING = (

@@ -10,10 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from standardwebhooks import Webhook
 
+from db.audit import Trail
 from db.models import Agency, Ticket
 from routing.store import seed
 from tickets import service, store
@@ -21,6 +22,14 @@ from tickets.verification import A1
 
 Sessions = async_sessionmaker[AsyncSession]
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+def drafted(connection: Connection, call_id: str, topic: str) -> int:
+    """A call's draft, as the journal's writer makes it."""
+    trail = Trail()
+    ticket_id = store.open_draft(connection, trail, call_id, topic, "+62 555 0100", NOW)
+    trail.seal(connection)
+    return ticket_id
 
 
 class Desk:
@@ -32,7 +41,7 @@ class Desk:
     async def draft(self, topic: str = "any") -> int:
         call_id = f"1763800000.{next(self._calls)}"
         async with self.engine.begin() as connection:
-            return await connection.run_sync(store.open_draft, call_id, topic, "+62 555 0100", NOW)
+            return await connection.run_sync(drafted, call_id, topic)
 
     async def filled(self) -> int:
         ticket_id = await self.draft()
@@ -67,7 +76,7 @@ class Desk:
     async def history(self, ticket_id: int) -> list[tuple[str, str, str | None, str | None, str | None]]:
         async with self.sessions() as session:
             steps = await store.history(session, ticket_id)
-            return [(step.who, step.what, step.before, step.after, step.why) for step in steps]
+            return [(step.who, step.field, step.before, step.after, step.why) for step in steps]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db.audit import Trail
 from db.engine import sync_engine
 from db.models import Ticket
 from tickets import service, store
@@ -14,8 +15,11 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
 async def open_draft(engine: AsyncEngine, call_id: str, topic: str = "any", at: datetime = NOW) -> int:
+    trail = Trail()
     async with engine.begin() as connection:
-        return await connection.run_sync(store.open_draft, call_id, topic, None, at)
+        drafted = await connection.run_sync(store.open_draft, trail, call_id, topic, None, at)
+        await connection.run_sync(trail.seal)
+    return drafted
 
 
 async def test_a_call_gets_one_draft_however_often_it_is_asked_for(desk, engine) -> None:
@@ -57,10 +61,10 @@ async def test_one_call_opened_by_ten_at_once_has_one_draft(engine, sessions) ->
 def test_a_draft_that_is_rolled_back_leaves_nothing_not_even_a_hole_in_the_numbers(database_url: str) -> None:
     engine = sync_engine(database_url)
     with engine.connect() as connection:
-        store.open_draft(connection, "1.1", "any", None, NOW)
+        store.open_draft(connection, Trail(), "1.1", "any", None, NOW)
         connection.rollback()
     with engine.begin() as connection:
-        store.open_draft(connection, "1.2", "any", None, NOW)
+        store.open_draft(connection, Trail(), "1.2", "any", None, NOW)
         assert connection.scalars(select(Ticket.number)).all() == ["2611-0001"]
     engine.dispose()
 
@@ -68,7 +72,9 @@ def test_a_draft_that_is_rolled_back_leaves_nothing_not_even_a_hole_in_the_numbe
 async def test_the_callers_choice_goes_into_the_draft_once_and_never_over_a_persons(desk, engine) -> None:
     async def choose(topic: str) -> str:
         async with engine.begin() as connection:
-            await connection.run_sync(store.choose_topic, "1763800000.1", topic, NOW)
+            trail = Trail()
+            await connection.run_sync(store.choose_topic, trail, "1763800000.1", topic, NOW)
+            await connection.run_sync(trail.seal)
         return (await desk.ticket(ticket_id)).topic
 
     ticket_id = await desk.draft()

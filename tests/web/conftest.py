@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from calls.centre import Centre, Rules
 from calls.journal import Journal, Note
 from db import models
+from db.audit import Trail
 from db.engine import async_engine
 from routing.acd import Acd
 from routing.desk import Desk
@@ -111,8 +112,11 @@ class Doors:
         await self.draft(call_id)
 
     async def draft(self, call_id: str = "1763800000.1") -> int:
+        trail = Trail()
         async with self.engine.begin() as connection:
-            return await connection.run_sync(tickets.open_draft, call_id, "fire", NUMBER, NOW)
+            drafted = await connection.run_sync(tickets.open_draft, trail, call_id, "fire", NUMBER, NOW)
+            await connection.run_sync(trail.seal)
+        return drafted
 
     async def step(self, ticket: dict[str, Any], what: str, status: int = 200, **values: Any) -> Any:
         """A step of the ticket by op01, who has seen the version given."""

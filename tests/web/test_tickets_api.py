@@ -28,7 +28,7 @@ async def test_a_ticket_goes_from_draft_to_an_agency(doors: Doors) -> None:
     assert (told["agency"], told["state"], told["sent_at"], told["accepted_at"]) == ("damkar", "queued", None, None)
     assert datetime.fromisoformat(told["created_at"]).utcoffset() is not None
     assert (told["message"]["state"], told["message"]["attempts"]) == ("waiting", 0)
-    steps = [(step["what"], step["after"]) for step in ticket["history"]]
+    steps = [(step["field"], step["after"]) for step in ticket["history"]]
     assert steps[0] == ("lifecycle", "draft")
     assert ("forwarding damkar", "queued") in steps
 
