@@ -1,7 +1,6 @@
 """The porch: the command line. Every error is told in words: what, where, what to do."""
 import asyncio
 import errno
-import json
 import logging
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
+from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.settings import Settings, SettingsError
 
@@ -21,8 +21,6 @@ prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
 for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app)):
     app.add_typer(sub, name=name)
-
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def main() -> None:
@@ -94,10 +92,7 @@ def phones(json_: Json = False) -> None:
     from kentongan import ground
     settings = porch.load()
     found = ground.phones(settings, asyncio.run(ground.lay(settings)))
-    if json_:
-        print(json.dumps(found, indent=2))
-        return
-    _table(found)
+    show(found, json_)
 
 
 @db_app.command()
@@ -183,15 +178,6 @@ def _in_loop(work: Callable[[Settings], Any]) -> None:
     import uvloop
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(porch.load()))
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
-    """In columns as wide as they must be: a password that a narrow window cuts is of no use."""
-    lines = [list(rows[0]), *(
-        [",".join(cell) if isinstance(cell, list) else str(cell) for cell in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _log_to_stderr() -> None:

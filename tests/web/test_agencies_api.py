@@ -28,7 +28,7 @@ async def test_an_agency_without_a_secret_gets_one_that_is_told_once(doors: Door
 
     again = await doors.ask("PUT", "/api/agencies/damkar", name="Pemadam", url=None, topics=["fire", "disaster"])
     assert again == {"code": "damkar", "name": "Pemadam", "url": None, "topics": ["fire", "disaster"], "active": True,
-                     "has_secret": True}
+                     "phone": None, "version": 1, "has_secret": True}
     assert (await stored(doors, "damkar")).secret == made["secret"]
     everybody = (await doors.get("/api/agencies"))["agencies"]
     assert again in everybody

@@ -1,0 +1,76 @@
+"""The porch: what all commands share: the database for the length of one command, who types, and how lists are shown."""
+
+import asyncio
+import getpass
+import json
+import platform
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from db.engine import async_engine
+from kentongan import ground
+from kentongan import settings as porch
+from kentongan.settings import Settings
+
+Sessions = async_sessionmaker[AsyncSession]
+Answer = TypeVar("Answer")
+
+#: `--json` of every list
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def with_sessions(work: Callable[[Sessions, Settings], Awaitable[Answer]]) -> Answer:
+    """What `work` answers, given the database with this version's tables."""
+
+    async def go() -> Answer:
+        settings = porch.load()
+        await ground.lay(settings)
+        engine = async_engine(settings.database_url)
+        try:
+            return await work(async_sessionmaker(engine, expire_on_commit=False), settings)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(go())
+
+
+def who() -> str:
+    """The name that the audit keeps of whoever types: the host's own user and the host."""
+    return f"{getpass.getuser()}@{platform.node()}"
+
+
+def show(rows: Sequence[Mapping[str, Any]], json_: bool, empty: str = "nothing") -> None:
+    """Rows of one kind: as a table in columns as wide as they must be (what a narrow window cuts is of no use), or as
+    JSON. `empty`: what is said when there are none."""
+    if json_:
+        print(json.dumps(list(rows), indent=2, default=_plain, ensure_ascii=False))
+        return
+    if not rows:
+        print(empty)
+        return
+    lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ",".join(map(str, value))
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else " ".join(str(value).split())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
