@@ -1,4 +1,4 @@
-"""The porch: what all commands share: the database for the length of one command, who types, and how lists are shown."""
+"""The porch: what all commands share: the database for one command, who types, and how lists are shown."""
 
 import asyncio
 import getpass
