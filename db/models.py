@@ -456,7 +456,7 @@ class Token(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
-    #: SHA-256 of the token, lower-case hex (it has 192 bits of chance: no salt is needed)
+    #: SHA-256 of the token, lower-case hex (it has 160 bits of chance: no salt is needed)
     hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     #: None: it lasts until it is revoked

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from db.engine import async_engine, migrate
 from db.models import Operator
 from kentongan.settings import Secrets, Settings, secrets_of
+from people import store as people
 from routing import roster, store
 
 
@@ -32,6 +33,7 @@ async def lay(settings: Settings) -> Ground:
     async with _engine(settings.database_url) as engine:
         async with engine.begin() as connection:
             await connection.run_sync(store.seed)
+            await connection.run_sync(people.seed, datetime.now(UTC))      # seals the audit: last
         async with async_sessionmaker(engine, expire_on_commit=False)() as session:
             operators = await store.operators(session)
             on_shift = roster.who_is_on(await store.duties(session), await store.shifts(session), datetime.now(UTC),
