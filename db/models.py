@@ -178,12 +178,12 @@ class Ticket(Base):
 
 
 class TicketNumber(Base):
-    """The last number given out in a month: its row is the queue in which tickets wait for theirs."""
+    """The last number given out in a series: its row is the queue in which tickets wait for theirs."""
 
     __tablename__ = "ticket_numbers"
 
-    #: year and month, e.g. "2611"
-    month: Mapped[str] = mapped_column(primary_key=True)
+    #: the service's prefix, year and month, e.g. "2611", "L-2611"
+    series: Mapped[str] = mapped_column(primary_key=True)
     last: Mapped[int]
 
 
@@ -194,6 +194,8 @@ class CallTicket(Base):
 
     call_id: Mapped[str] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, index=True)
+    #: the user who found that they belong together; None: the call opened the ticket, and this never changes
+    linked_by: Mapped[str | None]
 
 
 class TicketNote(Base):
@@ -351,6 +353,8 @@ class Forwarding(Base):
     #: a word of tickets/forwarding.py
     state: Mapped[str] = mapped_column(index=True)
     created_at: Mapped[datetime]
+    #: accepted by then: the service's clock, from when the agency was asked (last); None: no clock
+    accept_by: Mapped[datetime | None]
     #: the agency's machine took it (HTTP 2xx)
     sent_at: Mapped[datetime | None]
     #: a person at the agency said so

@@ -214,6 +214,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tokens_user"), "tokens", ["user"])
     op.add_column("agencies", sa.Column("phone", sa.Text(), nullable=True))
     op.add_column("agencies", sa.Column("version", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("call_tickets", sa.Column("linked_by", sa.Text(), nullable=True))
     for name, default in (("service", "emergency"), ("source", "call")):
         op.add_column("tickets", sa.Column(name, sa.Text(), server_default=default, nullable=False))
     for name in ("answers", "form"):
@@ -222,6 +223,8 @@ def upgrade() -> None:
         op.add_column("tickets", sa.Column(name, sa.Text(), nullable=True))
     for name in ("latitude", "longitude"):
         op.add_column("tickets", sa.Column(name, sa.Float(53), nullable=True))
+    op.add_column("forwardings", sa.Column("accept_by", MOMENT, nullable=True))
+    op.execute("ALTER TABLE ticket_numbers RENAME COLUMN month TO series")  # each service counts for itself now
     op.add_column("tickets", sa.Column("form_version", sa.Integer(), nullable=True))
     op.add_column("tickets", sa.Column("due_at", MOMENT, nullable=True))
     # by hand: a table that others refer to is not made anew on SQLite, and this both databases understand
