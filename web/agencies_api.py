@@ -2,16 +2,21 @@
 
 import base64
 import secrets
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
 from db.engine import reading_session
 from db.models import Agency
-from tickets import store as tickets
-from web import shapes, store
+from people.person import Person
+from people.rights import CHANGE, READ, Resource
+from web import etags, shapes, store
+from web.access import may
 from web.house import House
 from web.shapes import row
+
+Reader = Annotated[Person, may(READ, Resource.AGENCIES)]
 
 
 def router(house: House) -> APIRouter:
@@ -19,18 +24,29 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/agencies")
 
     @routes.get("")
-    async def everybody() -> dict[str, Any]:
+    async def everybody(who: Reader) -> dict[str, Any]:
         async with reading_session(house.sessions) as session:
-            return {"agencies": [_said(agency) for agency in await tickets.agencies(session)]}
+            return {"items": [_said(agency) for agency in await store.agencies(session)], "next": None}
+
+    @routes.get("/{code}")
+    async def one(who: Reader, code: shapes.AgencyCode, response: Response) -> dict[str, Any]:
+        async with reading_session(house.sessions) as session:
+            agency = await store.agency(session, code)
+        etags.tag(response, agency.version)
+        return _said(agency)
 
     @routes.put("/{code}")
-    async def put(code: shapes.AgencyCode, body: shapes.AgencyBody, response: Response) -> dict[str, Any]:
-        """A signing secret that we make is told in this answer and never again."""
+    async def put(
+        who: Annotated[Person, may(CHANGE, Resource.AGENCIES)], code: shapes.AgencyCode, seen: etags.SeenIfAny,
+        body: shapes.AgencyBody, response: Response,
+    ) -> dict[str, Any]:
+        """Change one (with If-Match), or make one. A signing secret that we make is told in this answer, never more."""
         new_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         agency, is_new, made = await store.set_agency(
-            house.sessions, code, body.name, body.url, body.topics, body.secret, new_secret)
+            house.sessions, code, body.model_dump(), new_secret, seen, who.name, datetime.now(UTC))
         house.wake_outbox.set()                     # reports may have waited for an address
         response.status_code = 201 if is_new else 200
+        etags.tag(response, agency.version)
         return _said(agency) | ({"secret": new_secret} if made else {})
 
     return routes

@@ -1,7 +1,11 @@
 """web: all doors in one frame."""
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, FastAPI
 
+from people import store as people
+from people.person import Person
 from web import acknowledge, agencies_api, calls_api, desks_api, problems, tickets_api, visitors
 from web.doorframe import Doorframe
 from web.house import House
@@ -18,7 +22,11 @@ def make_app(house: House) -> FastAPI:
         # its exporters would carry addresses (a link's token) and texts of errors out of the house
         telemetry={
             "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False})
-    app.add_middleware(Doorframe, api_token=house.api_token)
+
+    async def person_of(token: str) -> Person | None:
+        return await people.person_of(house.sessions, token, datetime.now(UTC))
+
+    app.add_middleware(Doorframe, api_token=house.api_token, person_of=person_of)
     app.include_router(visitors.router(house))
     app.include_router(acknowledge.router(house))
     api = APIRouter(prefix="/api")

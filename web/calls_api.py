@@ -1,15 +1,20 @@
 """web: calls, for desks and programs: what is known of them, and the operator's verdict."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
 from db.engine import reading_session
+from people.person import Person
+from people.rights import CHANGE, READ, Resource
 from tickets import store as tickets
-from web import shapes, store, tickets_api
+from web import paging, shapes, store, tickets_api
+from web.access import may
 from web.house import House
 from web.shapes import row
+
+Reader = Annotated[Person, may(READ, Resource.CALLS)]
 
 
 def router(house: House) -> APIRouter:
@@ -17,18 +22,22 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/calls")
 
     @routes.get("")
-    async def newest(limit: shapes.Limit = 50) -> dict[str, Any]:
+    async def newest(who: Reader, limit: paging.Limit = 50, after: paging.After = None) -> dict[str, Any]:
+        key = paging.key(after, datetime, str)
         async with reading_session(house.sessions) as session:
-            return {"calls": [row(call) for call in await store.calls(session, limit)]}
+            found = await store.calls(session, limit + 1, key)
+        return paging.page([row(call) for call in found], limit, lambda call: (call["arrived_at"], call["id"]))
 
     @routes.get("/{call_id}")
-    async def one(call_id: shapes.CallId) -> dict[str, Any]:
+    async def one(who: Reader, call_id: shapes.CallId) -> dict[str, Any]:
         return await _whole(house, call_id)
 
     @routes.post("/{call_id}/disposition")
-    async def disposition(call_id: shapes.CallId, body: shapes.DispositionBody) -> dict[str, Any]:
-        await store.dispose(house.sessions, call_id, body.disposition, body.by, datetime.now(UTC))
-        house.journal.note("disposition", call_id, disposition=str(body.disposition), by=body.by)
+    async def disposition(
+        who: Annotated[Person, may(CHANGE, Resource.CALLS)], call_id: shapes.CallId, body: shapes.DispositionBody
+    ) -> dict[str, Any]:
+        await store.dispose(house.sessions, call_id, body.disposition, who.name, datetime.now(UTC))
+        house.journal.note("disposition", call_id, disposition=str(body.disposition), by=who.name)
         return await _whole(house, call_id)
 
     return routes

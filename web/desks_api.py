@@ -1,15 +1,20 @@
 """web: the operators' desks: who is there, and who takes calls."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
 from db.engine import reading_session
+from people.person import Person
+from people.rights import CHANGE, READ, Resource
 from routing.desk import Desk
 from tickets.store import Unknown
 from web import shapes, store
+from web.access import may, must_be_own
 from web.house import House
+
+Changer = Annotated[Person, may(CHANGE, Resource.DESKS)]
 
 
 def router(house: House) -> APIRouter:
@@ -17,27 +22,28 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/operators")
 
     @routes.get("")
-    async def everybody() -> dict[str, Any]:
+    async def everybody(who: Annotated[Person, may(READ, Resource.DESKS)]) -> dict[str, Any]:
         names = await _display_names(house)
-        return {"operators": [_said(desk, names) for desk in house.centre.acd.desks.values()]}
+        return {"items": [_said(desk, names) for desk in house.centre.acd.desks.values()], "next": None}
+
+    async def change(who: Person, name: str, step: Callable[[str], None]) -> dict[str, Any]:
+        must_be_own(who, name)
+        if name not in house.centre.acd.desks:
+            raise Unknown("there is no such operator")
+        names = await _display_names(house)
+        step(name)
+        return _said(house.centre.acd.desks[name], names)
 
     @routes.post("/{name}/ready")
-    async def ready(name: shapes.OperatorName) -> dict[str, Any]:
-        return await _change(house, name, lambda: house.centre.acd.ready(name))
+    async def ready(who: Changer, name: shapes.OperatorName) -> dict[str, Any]:
+        """Log in, or end a pause or the wrap-up."""
+        return await change(who, name, house.centre.acd.ready)
 
     @routes.post("/{name}/pause")
-    async def pause(name: shapes.OperatorName, body: shapes.PauseBody) -> dict[str, Any]:
-        return await _change(house, name, lambda: house.centre.acd.pause(name, body.why))
+    async def pause(who: Changer, name: shapes.OperatorName, body: shapes.PauseBody) -> dict[str, Any]:
+        return await change(who, name, lambda name: house.centre.acd.pause(name, body.why))
 
     return routes
-
-
-async def _change(house: House, name: str, change: Callable[[], None]) -> dict[str, Any]:
-    if name not in house.centre.acd.desks:
-        raise Unknown(f"there is no operator {name}")
-    names = await _display_names(house)
-    change()
-    return _said(house.centre.acd.desks[name], names)
 
 
 async def _display_names(house: House) -> dict[str, str]:

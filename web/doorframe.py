@@ -1,12 +1,16 @@
-"""web: round every door: the token before anything under /api is even looked for, the headers on every answer, and a
-plain answer when we have failed. An ASGI middleware, so that no route can forget it."""
+"""web: round every door: whose token it is, before anything under /api is even looked for; the headers on every
+answer; and a plain answer when we have failed. An ASGI middleware, so that no route can forget it."""
 
 import asyncio
 import hmac
 import logging
+from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from people.person import Person
+from people.rights import Role
 from web import pages, problems
 
 log = logging.getLogger(__name__)
@@ -22,11 +26,24 @@ HEADERS = [
 ]
 
 
-class Doorframe:
-    """`api_token` opens everything under /api."""
+#: who has the host's own token of secrets.toml
+HOST = Person("host", Role.ADMIN)
 
-    def __init__(self, app: ASGIApp, api_token: str) -> None:
-        self._app, self._token = app, api_token.encode()
+
+#: Characters; ours are shorter.
+LONGEST_TOKEN = 500
+
+
+class Doorframe:
+    """Leaves who knocks in `request.state.person`.
+
+    `api_token`: the host's own. `person_of`: whose token it is otherwise; may raise SQLAlchemyError.
+    """
+
+    def __init__(
+        self, app: ASGIApp, api_token: str, person_of: Callable[[str], Awaitable[Person | None]]
+    ) -> None:
+        self._app, self._token, self._person_of = app, api_token.encode(), person_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,14 +55,14 @@ class Doorframe:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", []), *HEADERS]
+                said = message.get("headers", [])
+                has = {name.lower() for name, _ in said}
+                message["headers"] = [*said, *(header for header in HEADERS if header[0] not in has)]
             await send(message)
 
-        if _is_api(scope["path"]) and not self._has_token(scope):
-            await problems.unauthorized()(scope, receive, send_with_headers)
-            return
         try:
-            await self._app(scope, receive, send_with_headers)
+            door = await self._door(scope)
+            await door(scope, receive, send_with_headers)
         except asyncio.CancelledError:      # we are being stopped (a visitor who goes cancels nothing)
             if not started:
                 await problems.stopping()(scope, receive, send_with_headers)
@@ -54,12 +71,28 @@ class Doorframe:
             if not started:
                 await problems.unexpected()(scope, receive, send_with_headers)
 
-    def _has_token(self, scope: Scope) -> bool:
+    async def _door(self, scope: Scope) -> ASGIApp:
+        """What answers: the app, or a refusal."""
+        if not _is_api(scope["path"]):
+            return self._app
+        try:
+            person = await self._who(scope)
+        except SQLAlchemyError as fault:
+            return problems.database(fault)
+        if person is None:
+            return problems.unauthorized()
+        scope.setdefault("state", {})["person"] = person
+        return self._app
+
+    async def _who(self, scope: Scope) -> Person | None:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(given) != 1:
-            return False
+            return None
         scheme, _, token = given[0].partition(b" ")
-        return scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token)
+        token = token.strip()
+        if scheme.lower() != b"bearer" or not token or len(token) > LONGEST_TOKEN or not token.isascii():
+            return None
+        return HOST if hmac.compare_digest(token, self._token) else await self._person_of(token.decode())
 
 
 def _is_api(path: str) -> bool:

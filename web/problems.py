@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from calls import stages
 from routing import operators
 from tickets import edit, service, steps, store
+from web import access, etags, paging
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,10 @@ _TYPE = "urn:kentongan:problem:"
 #: exception → status, last word of the type, title
 _TABLE: dict[type[Exception], tuple[int, str, str]] = {
     store.Unknown: (404, "unknown", "There is no such thing"),
-    edit.Conflict: (409, "changed-meanwhile", "Somebody else has changed it meanwhile"),
+    access.Forbidden: (403, "not-allowed", "You may not do that"),
+    edit.Conflict: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
+    etags.Stale: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
+    etags.Unseen: (428, "unseen", "Say which version you have seen"),
     stages.IllegalStep: (409, "step-not-possible", "That is not possible now"),
     operators.IllegalStep: (409, "step-not-possible", "That is not possible now"),
     steps.IllegalStep: (409, "step-not-possible", "That is not possible now"),
@@ -46,8 +50,8 @@ def problem(status: int, kind: str, title: str, detail: str, *, field: str | Non
 def unauthorized() -> Response:
     """For whoever brings no token, or a wrong one."""
     return problem(401, "no-token", "A token is needed",
-                   "Send the header `Authorization: Bearer …` with the API's token; it stands in secrets.toml in the "
-                   "data folder", headers={"WWW-Authenticate": "Bearer"})
+                   "Send the header `Authorization: Bearer …` with your token; an admin makes one with "
+                   "`kentongan users`, and revokes it", headers={"WWW-Authenticate": "Bearer"})
 
 
 def unexpected() -> Response:
@@ -86,7 +90,16 @@ async def _http(request: Request, fault: Exception) -> Response:
                    headers=dict(fault.headers or {}))
 
 
+async def _bad_cursor(request: Request, fault: Exception) -> Response:
+    return problem(422, "invalid", "That cannot be used", str(fault), field="after")
+
+
 async def _database(request: Request, fault: Exception) -> Response:
+    return database(fault)
+
+
+def database(fault: Exception) -> Response:
+    """For whoever needs the database while it is away; only the fault's kind is logged."""
     log.error("the database did not do what a request needs: %s", type(fault).__name__)
     return problem(503, "database", "The database does not answer",
                    "Calls are not affected; /healthz says more. Try again in a few seconds")
@@ -95,6 +108,7 @@ async def _database(request: Request, fault: Exception) -> Response:
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     **dict.fromkeys(_TABLE, _known),
     service.Incomplete: _incomplete,
+    paging.BadCursor: _bad_cursor,
     RequestValidationError: _invalid,
     HTTPException: _http,
     SQLAlchemyError: _database,

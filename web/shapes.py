@@ -2,14 +2,26 @@
 
 import base64
 import binascii
+import unicodedata
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import Path
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    create_model,
+)
 
 from calls.disposition import Disposition
+from db.models import Base
 from ivr.menu import TOPICS
 from tickets.verification import Verification
 
@@ -17,9 +29,15 @@ from tickets.verification import Verification
 _BIGGEST = 2**31 - 1
 
 
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("a text cannot hold the character NUL")
+def _text(text: str) -> str:
+    if any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text):
+        raise ValueError("a text holds no control characters but line breaks (\\n) and tabs")
+    return text
+
+
+def _line(text: str) -> str:
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in text):
+        raise ValueError("this is one line: no line breaks, no control characters")
     return text
 
 
@@ -47,12 +65,12 @@ def _signing_secret(secret: str) -> str:
     return secret
 
 
-Words = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_storable)]
-Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+#: what somebody tells, as long as it takes
+Words = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_text)]
+Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(_storable)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_storable)]
-By = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_storable)]
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(_text)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_line)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 
@@ -62,7 +80,6 @@ CallId = Annotated[str, Path(pattern=r"^[0-9A-Za-z.-]{1,128}$")]
 TicketId = Annotated[int, Path(ge=1, le=_BIGGEST)]
 OperatorName = Annotated[str, Path(max_length=64)]
 AgencyCode = Annotated[Code, Path()]
-Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 class Body(BaseModel):
@@ -75,7 +92,6 @@ class DispositionBody(Body):
     """The operator's verdict on a call."""
 
     disposition: Disposition
-    by: By
 
 
 class PauseBody(Body):
@@ -84,14 +100,7 @@ class PauseBody(Body):
     why: Name
 
 
-class TicketBody(Body):
-    """Every change of a ticket says which version it has seen, and who makes it."""
-
-    version: int = Field(ge=1)
-    by: By
-
-
-class FormBody(TicketBody):
+class FormBody(Body):
     """What is given is written; null or blanks empty a field."""
 
     topic: Topic | None = None
@@ -103,23 +112,23 @@ class FormBody(TicketBody):
 
     def given(self) -> dict[str, str | None]:
         """The form's fields that were sent."""
-        return self.model_dump(exclude={"version", "by"}, exclude_unset=True)
+        return self.model_dump(exclude_unset=True)
 
 
-class VerificationBody(TicketBody):
+class VerificationBody(Body):
     """How the check goes: it begins ("checking"), or ends with a result and how that was found."""
 
     result: Literal[Verification.CHECKING, Verification.A1, Verification.NOT_TRUE, Verification.CANNOT_BE_CHECKED]
     evidence: Words = ""
 
 
-class OverrideBody(TicketBody):
+class OverrideBody(Body):
     """The danger that cannot wait for A1."""
 
     reason: Reason
 
 
-class ForwardBody(TicketBody):
+class ForwardBody(Body):
     """To whom."""
 
     agencies: list[Code] = Field(min_length=1, max_length=50)
@@ -131,21 +140,51 @@ class AgencyBody(Body):
     name: Name
     url: Annotated[Line, AfterValidator(_address)] | None
     topics: list[Topic] = Field(max_length=len(TOPICS))
+    phone: Line | None = None
+    active: bool = True
     secret: Annotated[str, AfterValidator(_signing_secret)] | None = None
 
 
 # answers
 
 
-def row(of: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+def moment(at: datetime) -> str:
+    """UTC to the microsecond, always of one length, so that moments sort as text."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+#: a moment in an answer
+Moment = Annotated[
+    datetime, PlainSerializer(moment, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+class Answer(BaseModel):
+    """What we answer; made from a row, or from a dict."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def model_of(table: type[Base], name: str = "", *, without: Collection[str] = (), **more: Any) -> Any:
+    """The model of an answer: the table's columns, by their names and types, and `more` fields (name=type).
+
+    `name`: in the OpenAPI document; each model wants its own. Takes a row, or a dict (see `row`).
+    """
+    types = get_type_hints(table)
+    fields = {column.key: _answered(get_args(types[column.key])[0]) for column in table.__table__.columns
+              if column.key not in without}
+    return create_model(name or table.__name__, __base__=Answer, __doc__=table.__doc__, **(fields | more))
+
+
+def _answered(kind: Any) -> Any:
+    if kind is datetime:
+        return Moment
+    return Moment | None if datetime in get_args(kind) else kind
+
+
+def row(of: Any, without: Collection[str] = ()) -> dict[str, Any]:
     """A stored row as JSON values, by the names of its columns."""
     return {column.key: _value(getattr(of, column.key)) for column in of.__table__.columns if column.key not in without}
 
 
 def _value(value: Any) -> Any:
     return moment(value) if isinstance(value, datetime) else value
-
-
-def moment(at: datetime) -> str:
-    """UTC to the microsecond, always of one length, so that moments sort as text."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from calls.disposition import Disposition
 from calls.stages import ENDED, IllegalStep
+from db.audit import Entry, Trail
 from db.engine import reading_session
 from db.models import Agency, Call, Note, Operator, Recording, RecordingGap
 from tickets.store import Unknown
+from web.etags import Stale, Unseen, check
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -23,9 +25,13 @@ async def answers(sessions: Sessions) -> None:
         await session.scalar(select(Operator.name).limit(1))
 
 
-async def calls(session: AsyncSession, limit: int) -> Sequence[Call]:
-    """The newest first."""
-    return (await session.scalars(select(Call).order_by(Call.arrived_at.desc(), Call.id.desc()).limit(limit))).all()
+async def calls(session: AsyncSession, limit: int, after: tuple[Any, ...] | None) -> Sequence[Call]:
+    """The newest first; `after`: arrival and id of the one before."""
+    wanted = select(Call).order_by(Call.arrived_at.desc(), Call.id.desc()).limit(limit)
+    if after is not None:
+        at, call_id = after
+        wanted = wanted.where((Call.arrived_at < at) | ((Call.arrived_at == at) & (Call.id < call_id)))
+    return (await session.scalars(wanted)).all()
 
 
 async def call(session: AsyncSession, call_id: str) -> Call:
@@ -56,34 +62,71 @@ async def display_names(session: AsyncSession) -> dict[str, str]:
 
 async def dispose(sessions: Sessions, call_id: str, disposition: Disposition, by: str, now: datetime) -> None:
     """Write the operator's verdict on a call. Raises Unknown, or IllegalStep while the call goes on."""
+    trail = Trail()
     async with sessions.begin() as session:
         found = await session.scalar(select(Call).where(Call.id == call_id).with_for_update())
         if found is None:
             raise Unknown(f"there is no call {call_id}")
         if found.stage != ENDED:
             raise IllegalStep(f"call {call_id} gets its disposition when it has ended; it is {found.stage} now")
+        trail.add(Entry(now, by, "call", call_id, "disposition", found.disposition, disposition))
         found.disposition, found.disposed_by, found.disposed_at = disposition, by, now
+        await trail.seal_in(session)
+
+
+async def agencies(session: AsyncSession) -> Sequence[Agency]:
+    """All, also those that are not active any more, by their code."""
+    return (await session.scalars(select(Agency).order_by(Agency.code))).all()
+
+
+async def agency(session: AsyncSession, code: str) -> Agency:
+    """Raises Unknown."""
+    if (found := await session.scalar(select(Agency).where(Agency.code == code))) is None:
+        raise Unknown(f"there is no agency {code}")
+    return found
 
 
 async def set_agency(
-    sessions: Sessions, code: str, name: str, url: str | None, topics: list[str], secret: str | None, new_secret: str
+    sessions: Sessions, code: str, values: dict[str, Any], new_secret: str, seen: int | None, who: str, now: datetime
 ) -> tuple[Agency, bool, bool]:
     """The agency as it then stands, whether it is new, and whether it was given `new_secret`.
 
-    `secret`: None keeps what is there; an agency that has none gets `new_secret`.
+    `seen`: the version that was seen; None: it is new. No `secret` in `values` keeps what is there; an agency that has
+    none gets `new_secret`. Raises etags.Stale, etags.Unseen.
     """
+    trail = Trail()
     async with sessions.begin() as session:
-        found = await session.scalar(select(Agency).where(Agency.code == code).with_for_update())
+        held = select(Agency).where(Agency.code == code).with_for_update()
+        found = await session.scalar(held)
         is_new = found is None
         if found is None:
-            bare = _insert(session)(Agency).values(code=code, name=name, topics=topics, active=True)
-            await session.execute(bare.on_conflict_do_nothing())        # two may set up the same one at once
-            found = (await session.scalars(select(Agency).where(Agency.code == code).with_for_update())).one()
-        makes = secret is None and found.secret is None
-        found.name, found.url, found.topics, found.active = name, url, topics, True
-        if secret is not None or makes:
-            found.secret = secret or new_secret
+            if seen is not None:
+                raise Stale
+            bare = _insert(session)(Agency).values(code=code, name="", topics=[], active=True, version=0)
+            made = (await session.execute(bare.on_conflict_do_nothing().returning(Agency.id))).first()
+            if made is None:                        # two may set up the same one at once
+                raise Unseen
+            found = (await session.scalars(held)).one()
+        else:
+            check(seen, found.version)
+        makes = values.get("secret") is None and found.secret is None
+        wanted = values | {"secret": new_secret if makes else values.get("secret") or found.secret}
+        for field, after in wanted.items():
+            before = getattr(found, field)
+            if before != after:
+                setattr(found, field, after)
+                trail.add(Entry(now, who, "agency", code, field, *_told(field, before, after)))
+        if trail.entries:
+            found.version += 1
+        await trail.seal_in(session)
         return found, is_new, makes
+
+
+def _told(field: str, before: Any, after: Any) -> tuple[Any, Any]:
+    """What the audit says of a change; of a secret, only that there is one."""
+    if field != "secret":
+        return before, after
+    return None if before is None else "a secret", "another secret" if before is not None else "a secret"
 
 
 def _insert(session: AsyncSession) -> Any:

@@ -2,61 +2,83 @@
 then stands, with everybody it was forwarded to."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.engine import reading_session
+from people.person import Person
+from people.rights import CHANGE, READ, Resource, Role
 from tickets import service
 from tickets import store as tickets
 from tickets.verification import Verification
-from web import shapes
+from web import etags, shapes
+from web.access import may
+from web.etags import Seen
 from web.house import House
 from web.shapes import row
+
+Changer = Annotated[Person, may(CHANGE, Resource.TICKETS)]
 
 
 def router(house: House) -> APIRouter:
     """Routes under /api/tickets."""
     routes = APIRouter(prefix="/tickets/{ticket_id}")
 
-    async def answer(ticket_id: int) -> dict[str, Any]:
+    async def answer(who: Person, ticket_id: int, response: Response) -> dict[str, Any]:
         async with reading_session(house.sessions) as session:
+            told = await forwardings(session, ticket_id)
+            if who.role is Role.AGENCY and who.agency not in [forwarding["agency"] for forwarding in told]:
+                raise tickets.Unknown(f"there is no ticket {ticket_id}")
             ticket = await tickets.ticket(session, ticket_id)
+            etags.tag(response, ticket.version)
             return row(ticket) | {
                 "calls": list(await tickets.calls_of(session, ticket_id)),
-                "forwardings": await forwardings(session, ticket_id),
+                "forwardings": told,
                 "history": [row(step, without=_SEALED) for step in await tickets.history(session, ticket_id)],
             }
 
     @routes.get("")
-    async def one(ticket_id: shapes.TicketId) -> dict[str, Any]:
-        return await answer(ticket_id)
+    async def one(
+        who: Annotated[Person, may(READ, Resource.TICKETS)], ticket_id: shapes.TicketId, response: Response
+    ) -> dict[str, Any]:
+        """An agency's people see what was forwarded to their agency."""
+        return await answer(who, ticket_id, response)
 
     @routes.patch("")
-    async def fill(ticket_id: shapes.TicketId, body: shapes.FormBody) -> dict[str, Any]:
-        await service.fill(house.sessions, ticket_id, body.given(), by=body.by, now=_now(), version=body.version)
-        return await answer(ticket_id)
+    async def fill(
+        who: Changer, ticket_id: shapes.TicketId, seen: Seen, body: shapes.FormBody, response: Response
+    ) -> dict[str, Any]:
+        await service.fill(house.sessions, ticket_id, body.given(), by=who.name, now=_now(), version=seen)
+        return await answer(who, ticket_id, response)
 
     @routes.post("/verification")
-    async def verification(ticket_id: shapes.TicketId, body: shapes.VerificationBody) -> dict[str, Any]:
+    async def verification(
+        who: Changer, ticket_id: shapes.TicketId, seen: Seen, body: shapes.VerificationBody, response: Response
+    ) -> dict[str, Any]:
         if body.result is Verification.CHECKING:
-            await service.begin_check(house.sessions, ticket_id, by=body.by, now=_now(), version=body.version)
+            await service.begin_check(house.sessions, ticket_id, by=who.name, now=_now(), version=seen)
         else:
-            await service.verify(house.sessions, ticket_id, body.result, body.evidence, by=body.by, now=_now(),
-                                 version=body.version)
-        return await answer(ticket_id)
+            await service.verify(
+                house.sessions, ticket_id, body.result, body.evidence, by=who.name, now=_now(), version=seen)
+        return await answer(who, ticket_id, response)
 
     @routes.post("/override")
-    async def override(ticket_id: shapes.TicketId, body: shapes.OverrideBody) -> dict[str, Any]:
-        await service.override(house.sessions, ticket_id, body.reason, by=body.by, now=_now(), version=body.version)
-        return await answer(ticket_id)
+    async def override(
+        who: Annotated[Person, may(CHANGE, Resource.OVERRIDE)], ticket_id: shapes.TicketId, seen: Seen,
+        body: shapes.OverrideBody, response: Response,
+    ) -> dict[str, Any]:
+        await service.override(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
+        return await answer(who, ticket_id, response)
 
     @routes.post("/forward")
-    async def forward(ticket_id: shapes.TicketId, body: shapes.ForwardBody) -> dict[str, Any]:
-        await service.forward(house.sessions, ticket_id, body.agencies, by=body.by, now=_now(), version=body.version)
+    async def forward(
+        who: Changer, ticket_id: shapes.TicketId, seen: Seen, body: shapes.ForwardBody, response: Response
+    ) -> dict[str, Any]:
+        await service.forward(house.sessions, ticket_id, body.agencies, by=who.name, now=_now(), version=seen)
         house.wake_outbox.set()
-        return await answer(ticket_id)
+        return await answer(who, ticket_id, response)
 
     return routes
 

@@ -21,6 +21,9 @@ from calls.journal import Journal, Note
 from db import models
 from db.audit import Trail
 from db.engine import async_engine
+from people import store as people
+from people.rights import Role
+from people.tokens import hash_of
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import READY
@@ -36,6 +39,14 @@ TOKEN = "token-of-these-tests-only"
 LINK_SECRET = "link-secret-of-these-tests"
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 NUMBER = "+62 555 0112"
+#: one of each role, beside the operators
+PEOPLE = {
+    "siti": Role.SUPERVISOR, "adi": Role.ADMIN, "qori": Role.QA, "damkar-jaga": Role.AGENCY, "polisi-jaga": Role.AGENCY}
+
+
+def token_of(name: str) -> str:
+    """What somebody of PEOPLE or an operator shows; the host has TOKEN."""
+    return TOKEN if name == "host" else f"kt_of-{name}-in-tests-only"
 
 
 class Memory:
@@ -73,7 +84,7 @@ class Waiting:
 
 @dataclass
 class Doors:
-    """A house, and somebody who knocks with the token."""
+    """A house, and somebody who knocks with a token: the host, unless another is taken with `by`."""
 
     house: House
     http: aiohttp.ClientSession
@@ -82,14 +93,23 @@ class Doors:
     checks: list[Check]
     ari: Ari
     lags: list[float] = field(default_factory=list)
+    who: str = "host"
+
+    def by(self, who: str) -> "Doors":
+        """The same house for somebody else: op01 … op03, or of PEOPLE."""
+        return replace(self, who=who)
 
     @property
     def acd(self) -> Acd:
         return self.house.centre.acd
 
-    async def ask(self, method: str, path: str, status: int = 200, **body: Any) -> Any:
-        """The answer's JSON; a GET sends no body."""
-        async with self.http.request(method, path, json=None if method == "GET" else body) as answer:
+    async def ask(self, method: str, path: str, status: int = 200, *, seen: int | None = None, **body: Any) -> Any:
+        """The answer's JSON; a GET sends no body. `seen`: the version for If-Match."""
+        headers = {"Authorization": f"Bearer {token_of(self.who)}"}
+        if seen is not None:
+            headers["If-Match"] = f'"{seen}"'
+        sent = None if method == "GET" else body
+        async with self.http.request(method, path, json=sent, headers=headers) as answer:
             assert answer.status == status, await answer.text()
             return await answer.json()
 
@@ -121,8 +141,8 @@ class Doors:
     async def step(self, ticket: dict[str, Any], what: str, status: int = 200, **values: Any) -> Any:
         """A step of the ticket by op01, who has seen the version given."""
         method, path = ("PATCH", "") if what == "fill" else ("POST", f"/{what}")
-        return await self.ask(method, f"/api/tickets/{ticket['id']}{path}", status,
-                              **{"version": ticket["version"], "by": "op01", **values})
+        path = f"/api/tickets/{ticket['id']}{path}"
+        return await self.by("op01").ask(method, path, status, seen=ticket["version"], **values)
 
     async def verified(self, **form: str) -> Any:
         """A ticket that is A1."""
@@ -197,11 +217,24 @@ async def open_house(engine: AsyncEngine, folder: Path, **other: Any) -> AsyncIt
         await journal.close()
 
 
+async def moved_in(engine: AsyncEngine) -> None:
+    """The seed, and somebody of each role with their token."""
+    async with engine.begin() as connection:
+        await connection.run_sync(seed)
+        await connection.run_sync(people.seed, NOW)
+    async with AsyncSession(engine) as session, session.begin():
+        for name, role in PEOPLE.items():
+            agency = name.partition("-")[0] if role is Role.AGENCY else None
+            session.add(models.User(name=name, display_name=name.title(), role=role, agency=agency, created_at=NOW))
+        await session.flush()
+        for name in ("op01", "op02", "op03", *PEOPLE):
+            session.add(models.Token(user=name, hash=hash_of(token_of(name)), created_at=NOW))
+
+
 @pytest.fixture
 async def doors(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Doors]:
     """On both databases, seeded."""
-    async with engine.begin() as connection:
-        await connection.run_sync(seed)
+    await moved_in(engine)
     async with open_house(engine, tmp_path) as opened:
         yield opened
 
@@ -218,7 +251,6 @@ async def lite(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[AsyncEngi
 @pytest.fixture
 async def porch(lite: AsyncEngine, tmp_path: Path) -> AsyncIterator[Doors]:
     """On SQLite alone, seeded."""
-    async with lite.begin() as connection:
-        await connection.run_sync(seed)
+    await moved_in(lite)
     async with open_house(lite, tmp_path) as opened:
         yield opened

@@ -11,11 +11,11 @@ from tests.web.conftest import NOW, NUMBER, Doors
 async def test_calls_come_newest_first_and_as_many_as_were_asked_for(doors: Doors) -> None:
     for n in range(3):
         await doors.call(f"1763800000.{n}", arrived_at=NOW + timedelta(seconds=n))
-    newest = (await doors.get("/api/calls?limit=2"))["calls"]
+    newest = (await doors.get("/api/calls?limit=2"))["items"]
     assert [call["id"] for call in newest] == ["1763800000.2", "1763800000.1"]
     assert newest[0]["caller_number"] == NUMBER
     assert newest[0]["arrived_at"] == "2026-11-22T03:00:02.000000+00:00"
-    assert len((await doors.get("/api/calls"))["calls"]) == 3
+    assert len((await doors.get("/api/calls"))["items"]) == 3
 
 
 @pytest.mark.parametrize("limit", ["0", "501", "x", "99999999999999999999"])
@@ -59,7 +59,7 @@ async def test_what_cannot_be_the_id_of_a_call_is_refused(porch: Doors, call_id:
 
 async def test_the_operators_verdict_stands_in_the_call_and_in_the_journal(doors: Doors) -> None:
     await doors.call()
-    said = await doors.ask("POST", "/api/calls/1763800000.1/disposition", disposition="not our matter", by="op01")
+    said = await doors.by("op01").ask("POST", "/api/calls/1763800000.1/disposition", disposition="not our matter")
     assert (said["disposition"], said["disposed_by"]) == ("not our matter", "op01")
     assert said["disposed_at"] is not None
     await doors.house.journal.settled()
@@ -71,7 +71,7 @@ async def test_the_operators_verdict_stands_in_the_call_and_in_the_journal(doors
 @pytest.mark.parametrize("stage", ["arrived", "queued", "talking", "handed_back"])
 async def test_a_call_that_goes_on_gets_no_verdict_yet(doors: Doors, stage: str) -> None:
     await doors.call(stage=stage, ended_at=None)
-    problem = await doors.ask("POST", "/api/calls/1763800000.1/disposition", 409, disposition="real", by="op01")
+    problem = await doors.by("op01").ask("POST", "/api/calls/1763800000.1/disposition", 409, disposition="real")
     assert stage in problem["detail"]
     assert (await doors.get("/api/calls/1763800000.1"))["disposition"] is None
 
@@ -79,9 +79,10 @@ async def test_a_call_that_goes_on_gets_no_verdict_yet(doors: Doors, stage: str)
 async def test_a_verdict_that_nobody_knows_changes_nothing(porch: Doors) -> None:
     await porch.call()
     path = "/api/calls/1763800000.1/disposition"
-    assert (await porch.ask("POST", path, 422, disposition="funny", by="op01"))["field"] == "disposition"
-    assert (await porch.ask("POST", path, 422, disposition="real", by=" "))["field"] == "by"
-    await porch.ask("POST", "/api/calls/1763800000.9/disposition", 404, disposition="real", by="op01")
+    operator = porch.by("op01")
+    assert (await operator.ask("POST", path, 422, disposition="funny"))["field"] == "disposition"
+    assert (await operator.ask("POST", path, 422, disposition="real", by="op02"))["field"] == "by"
+    await operator.ask("POST", "/api/calls/1763800000.9/disposition", 404, disposition="real")
     assert (await porch.get("/api/calls/1763800000.1"))["disposition"] is None
 
 
@@ -90,4 +91,4 @@ async def test_reading_does_not_wait_for_a_writer(porch: Doors) -> None:
     await porch.call()
     async with porch.house.sessions.begin() as writing:
         await writing.connection()
-        assert len((await porch.get("/api/calls"))["calls"]) == 1
+        assert len((await porch.get("/api/calls"))["items"]) == 1

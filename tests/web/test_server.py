@@ -15,10 +15,13 @@ from web.doorframe import Doorframe
 from web.server import serve
 
 
+async def nobody(token: str) -> None: ...
+
+
 def hanging(began: asyncio.Event) -> FastAPI:
     """An app with an answer that never comes."""
     app = FastAPI()
-    app.add_middleware(Doorframe, api_token="of no use here")
+    app.add_middleware(Doorframe, api_token="of no use here", person_of=nobody)
 
     @app.get("/hangs")
     async def hangs() -> None:

@@ -46,7 +46,7 @@ async def test_a_form_that_is_emptied_is_empty_and_what_is_not_sent_stays(doors:
 async def test_who_has_seen_an_old_version_changes_nothing(doors: Doors, step: str, values: dict[str, Any]) -> None:
     old = await doors.get(f"/api/tickets/{await doors.draft()}")
     new = await doors.step(old, "fill", place="Pasar")
-    problem = await doors.step(old, step, 409, **values)
+    problem = await doors.step(old, step, 412, **values)
     assert problem["type"] == "urn:kentongan:problem:changed-meanwhile"
     assert await doors.get(f"/api/tickets/{old['id']}") == new
     assert not doors.house.wake_outbox.is_set()
@@ -88,8 +88,8 @@ async def test_a_result_without_a_check_is_no_legal_step(doors: Doors, result: s
 
 @pytest.mark.parametrize(("step", "values", "field"), [
     ("fill", {"topic": "weather"}, "topic"), ("fill", {"lifecycle": "done"}, "lifecycle"),
-    ("fill", {"evidence": "x"}, "evidence"), ("fill", {"place": "x\0"}, "place"), ("fill", {"by": ""}, "by"),
-    ("fill", {"version": 0}, "version"), ("fill", {"version": None}, "version"), ("fill", {"place": 5}, "place"),
+    ("fill", {"evidence": "x"}, "evidence"), ("fill", {"place": "x\0"}, "place"), ("fill", {"by": "op02"}, "by"),
+    ("fill", {"version": 1}, "version"), ("fill", {"place": 5}, "place"),
     ("verification", {"result": "open"}, "result"), ("verification", {"result": "A1"}, "result"),
     ("override", {"reason": "  "}, "reason"), ("forward", {"agencies": []}, "agencies"),
     ("forward", {"agencies": ["../x"]}, "agencies.0"), ("forward", {"agencies": "damkar"}, "agencies")])
@@ -111,7 +111,7 @@ async def test_an_agency_that_is_not_there_gets_nothing_and_neither_do_the_other
 @pytest.mark.parametrize("ticket_id", ["999999", "2147483647"])
 async def test_a_ticket_that_is_not_there_is_a_404(doors: Doors, ticket_id: str) -> None:
     await doors.ask("GET", f"/api/tickets/{ticket_id}", 404)
-    await doors.ask("PATCH", f"/api/tickets/{ticket_id}", 404, version=1, by="op01")
+    await doors.by("op01").ask("PATCH", f"/api/tickets/{ticket_id}", 404, seen=1)
 
 
 @pytest.mark.parametrize("ticket_id", ["0", "-1", "x", "2147483648", "99999999999999999999999"])
