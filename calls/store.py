@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from calls import callbacks_store as callbacks
+from calls.callbacks import wanted
 from calls.journal import Note as JournalNote
 from calls.stages import Outcome, Stage, outcome
 from db.audit import Trail
@@ -112,6 +114,11 @@ def _stage(column: str | None = None, *, first: bool = False) -> Callable[[Drawi
     return draw
 
 
+def _talking(into: Drawing, call_id: str, note: JournalNote) -> None:
+    _stage("talking_at", first=True)(into, call_id, note)
+    _call_back(into, callbacks.somebody_answered, call_id, note.at)
+
+
 def _ended(into: Drawing, call_id: str, note: JournalNote) -> None:
     kinds = list(into.connection.scalars(
         select(Note.kind).where(Note.call_id == call_id, Note.kind.in_(list(Stage))).order_by(Note.seq)))
@@ -127,6 +134,7 @@ def _adopted(into: Drawing, call_id: str, note: JournalNote) -> None:
     if note.facts["stage"] == Stage.TALKING:
         _set(into.connection, call_id, stage=Stage.TALKING, operator=note.facts["operator"],
              talking_at=func.coalesce(Call.talking_at, note.at))
+        _call_back(into, callbacks.somebody_answered, call_id, note.at)
 
 
 def _way_out(into: Drawing, call_id: str, note: JournalNote) -> None:
@@ -140,15 +148,39 @@ def _way_out(into: Drawing, call_id: str, note: JournalNote) -> None:
     elif stage != Stage.HANDED_BACK:
         return                                  # it was in our hands, and its end is noted by them
     _set(into.connection, call_id, operator=note.facts["operator"])
-    _ends(into, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED)
+    talked_for = note.facts.get("talked_for")
+    _ends(into, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED, talked_for)
+    if talked_for:
+        _call_back(into, callbacks.somebody_answered, call_id, note.at)
 
 
-def _ends(into: Drawing, call_id: str, note: JournalNote, outcome: Outcome) -> None:
-    """`ended_at` among the facts: the end was seen by nobody, and this is the nearest we know."""
+def _ends(
+    into: Drawing, call_id: str, note: JournalNote, outcome: Outcome, talked_for: float | None = None
+) -> None:
+    """`ended_at` among the facts: the end was seen by nobody, and this is the nearest we know. `talked_for`: seconds
+    that somebody did while the dialplan had the caller."""
     known = note.facts.get("ended_at")
     ended_at = datetime.fromisoformat(known) if known else note.at
     _set(into.connection, call_id, stage=Stage.ENDED, ended_at=ended_at, outcome=outcome)
     recordings.ended(into.connection, call_id, ends_at=ended_at)
+    if wanted(outcome, talked_for):
+        _call_back(into, callbacks.nobody_answered, call_id, ended_at)
+
+
+def _call_back(
+    into: Drawing, draw: Callable[[Connection, Trail, str, datetime], None], call_id: str, at: datetime
+) -> None:
+    """Open or clear the number's call-back task. Whatever is wrong with that, the call's own record is drawn."""
+    trail = Trail()
+    try:
+        with into.connection.begin_nested():
+            draw(into.connection, trail, call_id, at)
+    except Exception as fault:
+        if not _is_the_notes_fault(fault):
+            raise
+        log.exception("the call-back task of call %s cannot be drawn", call_id)
+        return
+    into.trail.entries += trail.entries
 
 
 def _stage_of(connection: Connection, call_id: str) -> str | None:
@@ -162,7 +194,7 @@ _DRAW: dict[str, Callable[[Drawing, str, JournalNote], None]] = {
     "adopted": _adopted,
     Stage.QUEUED: _stage("queued_at", first=True),
     Stage.OFFERED: _stage("offered_at"),
-    Stage.TALKING: _stage("talking_at", first=True),
+    Stage.TALKING: _talking,
     Stage.HANDED_BACK: _stage(),
     Stage.ENDED: _ended,
     "way out": _way_out,

@@ -519,6 +519,7 @@ class Callback(Base):
 
     __tablename__ = "callbacks"
     __table_args__ = (
+        Index(None, "state", "opened_at"),
         Index(
             "uq_callbacks_open_number",
             "number",
@@ -531,8 +532,8 @@ class Callback(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     #: None: the network gave none; kept in a list of its own
     number: Mapped[str | None]
-    #: a word of calls/callbacks.py: open, asked (the supervisor decides), cleared, done, given up
-    state: Mapped[str] = mapped_column(index=True)
+    #: a word of calls/callbacks.py: open, asked (the supervisor decides), cleared, done, given_up
+    state: Mapped[str]
     opened_at: Mapped[datetime]
     #: times that somebody tried to call back
     attempts: Mapped[int] = mapped_column(default=0)
@@ -541,7 +542,7 @@ class Callback(Base):
     closed_at: Mapped[datetime | None]
     #: a user's name, or "kentongan" when the number called again
     closed_by: Mapped[str | None]
-    #: the call that cleared it
+    #: the call that cleared it, or by which they were reached
     cleared_by_call: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
 
@@ -587,7 +588,7 @@ class Recording(Base):
     peaks_name: Mapped[str | None]
     #: recording, waiting, archived, missing, faulty
     state: Mapped[str] = mapped_column(index=True)
-    starts_at: Mapped[datetime]
+    starts_at: Mapped[datetime] = mapped_column(index=True)
     ends_at: Mapped[datetime | None]
     #: length of the archive, seconds
     duration_for: Mapped[float | None]

@@ -8,13 +8,14 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))       # run as a script, from anywhere
 
-from calls import stages  # noqa: E402
+from calls import callbacks, stages  # noqa: E402
 from routing import operators  # noqa: E402
 from tickets import forwarding, lifecycle, verification  # noqa: E402
 
 #: Title, table, where it stands, the state in which it begins.
 TABLES: tuple[tuple[str, Mapping[Any, frozenset[Any]], str, StrEnum], ...] = (
     ("A call", stages.STEPS, "calls/stages.py", stages.ARRIVED),
+    ("A call-back", callbacks.STEPS, "calls/callbacks.py", callbacks.OPEN),
     ("A desk", operators.STEPS, "routing/operators.py", operators.OUT),
     ("A ticket's lifecycle", lifecycle.STEPS, "tickets/lifecycle.py", lifecycle.DRAFT),
     ("Its verification", verification.STEPS, "tickets/verification.py", verification.OPEN),

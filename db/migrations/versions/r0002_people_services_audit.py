@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_callbacks")),
     )
-    op.create_index(op.f("ix_callbacks_state"), "callbacks", ["state"])
+    op.create_index(op.f("ix_callbacks_state_opened_at"), "callbacks", ["state", "opened_at"])
     op.create_index(
         "uq_callbacks_open_number",
         "callbacks",
@@ -212,6 +212,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("hash", name=op.f("uq_tokens_hash")),
     )
     op.create_index(op.f("ix_tokens_user"), "tokens", ["user"])
+    op.create_index(op.f("ix_recordings_starts_at"), "recordings", ["starts_at"])
     op.add_column("agencies", sa.Column("phone", sa.Text(), nullable=True))
     op.add_column("agencies", sa.Column("version", sa.Integer(), server_default="1", nullable=False))
     op.add_column("call_tickets", sa.Column("linked_by", sa.Text(), nullable=True))
