@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.audit import Entry, Trail
-from db.models import Agency, Audit, CallTicket, Forwarding, OutboxMessage, Ticket, TicketNumber
+from db.models import Agency, Audit, CallTicket, Forwarding, OutboxMessage, Service, Ticket, TicketNumber
+from tickets import clocks, numbers
 from tickets.delivery import SENT, WAITING
 from tickets.forwarding import QUEUED, REFUSED
 from tickets.lifecycle import DRAFT
@@ -17,6 +18,9 @@ from tickets.verification import OPEN
 
 #: the kind of thing that a ticket is, in the audit
 AUDITED = "ticket"
+#: the service whose tickets calls open
+EMERGENCY = "emergency"
+_CLOCK = select(Service.prefix, Service.handle_for).where(Service.code == bindparam("code"))
 
 Found = TypeVar("Found")
 
@@ -39,7 +43,8 @@ def open_draft(
     found = _ticket_of(connection, call_id)
     if found is not None:
         return found
-    number = _next_number(connection, at)
+    service = connection.execute(_CLOCK, {"code": EMERGENCY}).one_or_none()  # none: a house without its seed
+    number = next_number(connection, numbers.series(service.prefix if service else "", at))
     found = _ticket_of(connection, call_id)  # another writer's, who had the number's row before us
     if found is not None:
         return found
@@ -47,10 +52,12 @@ def open_draft(
         insert(Ticket)
         .values(
             number=number,
+            service=EMERGENCY,
             lifecycle=DRAFT,
             verification=OPEN,
             topic=topic,
             reporter_number=reporter_number,
+            due_at=clocks.after(at, service.handle_for if service else None),
             created_at=at,
             updated_at=at,
             version=1,
@@ -87,16 +94,16 @@ def _ticket_of(connection: Connection, call_id: str) -> int | None:
     )
 
 
-def _next_number(connection: Connection, at: datetime) -> str:
-    month = f"{at:%y%m}"
+def next_number(connection: Connection, series: str) -> str:
+    """The next ticket's. Until the transaction ends, others who want one of this series wait."""
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
     last = connection.execute(
         dialect.insert(TicketNumber)
-        .values(month=month, last=1)
-        .on_conflict_do_update(index_elements=["month"], set_={"last": TicketNumber.last + 1})
+        .values(series=series, last=1)
+        .on_conflict_do_update(index_elements=["series"], set_={"last": TicketNumber.last + 1})
         .returning(TicketNumber.last)
     ).scalar_one()
-    return f"{month}-{last:04}"
+    return numbers.number(series, last)
 
 
 # reading
