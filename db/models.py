@@ -58,19 +58,36 @@ class Base(DeclarativeBase):
     }
 
 
+#: of tickets that still have a clock, in the words that the index of `due_at` knows
+UNFINISHED = "lifecycle NOT IN ('done', 'closed')"
+
+
+def _known(column: str, *then: str) -> Index:
+    """An index of those rows that have a value there: what is not known yet costs no writing."""
+    known = text(f"{column} IS NOT NULL")
+    return Index(None, column, *then, sqlite_where=known, postgresql_where=known)
+
+
 class Call(Base):
     """One caller's contact with 112, ring to end, as far as the journal has told it."""
 
     __tablename__ = "calls"
+    __table_args__ = (
+        Index(None, "arrived_at", "id"),
+        Index(None, "caller_number", "arrived_at", "id"),
+        Index(None, "stage", "arrived_at", "id"),
+        Index(None, "operator", "arrived_at", "id"),
+        *(_known(name, "arrived_at", "id") for name in ("outcome", "disposition")),
+    )
 
     #: Asterisk's channel uniqueid, e.g. "1763800000.12"; only [0-9A-Za-z.-]
     id: Mapped[str] = mapped_column(primary_key=True)
     #: which instance of ours wrote the call's journal
     node: Mapped[str]
     #: what the network says, E.164 where it could be read; absent or false is normal
-    caller_number: Mapped[str | None] = mapped_column(index=True)
+    caller_number: Mapped[str | None]
     #: a word of calls/stages.py
-    stage: Mapped[str] = mapped_column(index=True)
+    stage: Mapped[str]
     #: answered, abandoned, handed back ...: computed from the journal
     outcome: Mapped[str | None]
     #: the skill the call needs: fire, medical, police, disaster, social, information, any
@@ -78,7 +95,7 @@ class Call(Base):
     #: keys the caller pressed, in order, e.g. "91"
     pressed: Mapped[str] = mapped_column(default="")
     #: reached our trunk; the clocks of answering start here
-    arrived_at: Mapped[datetime] = mapped_column(index=True)
+    arrived_at: Mapped[datetime]
     #: we took the call up (greeting begins)
     answered_at: Mapped[datetime | None]
     #: greeting and menu were over
@@ -118,16 +135,22 @@ class Ticket(Base):
     """Our record of one report. Several calls may belong to it, and several tickets to one call."""
 
     __tablename__ = "tickets"
+    __table_args__ = (
+        Index(None, "lifecycle", "id"),
+        Index(None, "verification", "id"),
+        *(_known(name, "id") for name in ("category", "subdistrict", "village", "merged_into")),
+        Index(None, "due_at", sqlite_where=text(UNFINISHED), postgresql_where=text(UNFINISHED)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: readable aloud: the service's prefix, year and month, running number, e.g. "2611-0042", "L-2611-0007"
     number: Mapped[str] = mapped_column(unique=True)
     #: which service's form, number series and clock it has: code of a service
-    service: Mapped[str] = mapped_column(index=True, default="emergency", server_default="emergency")
+    service: Mapped[str] = mapped_column(default="emergency", server_default="emergency")
     #: how the report reached us, a word of tickets/sources.py: call, walk in, website ...
     source: Mapped[str] = mapped_column(default="call", server_default="call")
     #: a word of tickets/lifecycle.py
-    lifecycle: Mapped[str] = mapped_column(index=True)
+    lifecycle: Mapped[str]
     #: a word of tickets/verification.py
     verification: Mapped[str]
     #: what it is about: fire, medical, police, disaster, social, information, any (not known yet)
@@ -159,7 +182,7 @@ class Ticket(Base):
     subject_name: Mapped[str | None]
     subject_number: Mapped[str | None]
     #: the ticket that tells of the same event and goes on for this one
-    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"), index=True)
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"))
     #: handled by then: the service's clock, from the report's arrival; None: no clock
     due_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
@@ -345,7 +368,7 @@ class Forwarding(Base):
     """One ticket handed to one agency, with its own state and clock."""
 
     __tablename__ = "forwardings"
-    __table_args__ = (Unique("ticket_id", "agency_id"),)
+    __table_args__ = (Unique("ticket_id", "agency_id"), Index(None, "agency_id", "ticket_id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))

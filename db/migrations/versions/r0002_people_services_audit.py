@@ -8,6 +8,7 @@ from datetime import UTC
 import sqlalchemy as sa
 from alembic import op
 
+from db import search
 from db.audit import GENESIS, Entry, chained, digest_of
 
 revision = "0002"
@@ -232,12 +233,12 @@ def upgrade() -> None:
     op.execute(
         "ALTER TABLE tickets ADD COLUMN merged_into INTEGER CONSTRAINT fk_tickets_merged_into REFERENCES tickets (id)"
     )
-    op.create_index(op.f("ix_tickets_merged_into"), "tickets", ["merged_into"])
-    op.create_index(op.f("ix_tickets_service"), "tickets", ["service"])
     _move_the_history()
     op.drop_index(op.f("ix_ticket_steps_ticket_id"), table_name="ticket_steps")
     op.drop_table("ticket_steps")
     _append_only()
+    _lists()
+    _search()
 
 
 def _move_the_history() -> None:
@@ -282,3 +283,35 @@ def _append_only() -> None:
         "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
         "FOR EACH STATEMENT EXECUTE FUNCTION kentongan_audit_refuses()"
     )
+
+
+def _lists() -> None:
+    """Each list is read in its order from an index that begins with what it is filtered by."""
+    for name in ("arrived_at", "caller_number", "stage"):
+        op.drop_index(op.f(f"ix_calls_{name}"), table_name="calls")
+    op.drop_index(op.f("ix_tickets_lifecycle"), table_name="tickets")
+    _index("calls", "arrived_at", "id")
+    for name in ("caller_number", "stage", "operator"):
+        _index("calls", name, "arrived_at", "id")
+    for name in ("outcome", "disposition"):
+        _index("calls", name, "arrived_at", "id", where=f"{name} IS NOT NULL")
+    for name in ("lifecycle", "verification"):
+        _index("tickets", name, "id")
+    for name in ("category", "subdistrict", "village", "merged_into"):
+        _index("tickets", name, "id", where=f"{name} IS NOT NULL")
+    _index("tickets", "due_at", where="lifecycle NOT IN ('done', 'closed')")
+    _index("forwardings", "agency_id", "ticket_id")
+
+
+def _index(table: str, *columns: str, where: str | None = None) -> None:
+    only = sa.text(where) if where else None
+    name = op.f(f"ix_{table}_{'_'.join(columns)}")
+    op.create_index(name, table, list(columns), sqlite_where=only, postgresql_where=only)
+
+
+def _search() -> None:
+    bind = op.get_bind()
+    icu = "SELECT 1 FROM pg_catalog.pg_collation WHERE collname = 'und-x-icu'"
+    has_icu = bind.dialect.name == "postgresql" and bind.exec_driver_sql(icu).first() is not None
+    for statement in search.statements(bind.dialect.name, has_icu=has_icu):
+        bind.exec_driver_sql(statement)
