@@ -36,8 +36,8 @@ async def lay(settings: Settings) -> Ground:
             await connection.run_sync(people.seed, datetime.now(UTC))      # seals the audit: last
         async with async_sessionmaker(engine, expire_on_commit=False)() as session:
             operators = await store.operators(session)
-            on_shift = roster.who_is_on(await store.duties(session), await store.shifts(session), datetime.now(UTC),
-                                        ZoneInfo(settings.timezone))
+            now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
+            on_shift = roster.who_is_on(await store.near(session, now, zone), now, zone)
     return Ground(operators, on_shift, secrets_of(settings, [operator.name for operator in operators]))
 
 

@@ -218,9 +218,12 @@ class Service:
     async def _follow_roster(self) -> None:
         while True:
             with suppress(SQLAlchemyError):         # the database is away: whoever is on shift stays
+                now, zone = datetime.now(UTC), ZoneInfo(self.settings.timezone)
                 async with reading_session(self.sessions) as session:
-                    duties, shifts = await routing_store.duties(session), await routing_store.shifts(session)
-                self.acd.on_shift(roster.who_is_on(duties, shifts, datetime.now(UTC), ZoneInfo(self.settings.timezone)))
+                    plan = await routing_store.near(session, now, zone)
+                    operators = await routing_store.operators(session)
+                self.acd.trained({operator.name: operator.skills for operator in operators})
+                self.acd.on_shift(roster.who_is_on(plan, now, zone))
             await asyncio.sleep(ROSTER_EVERY)
 
     # --- watching ourselves

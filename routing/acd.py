@@ -1,7 +1,7 @@
 """routing: the shell round `policy`: it owns the queue and lends desks out. It awaits, it never decides."""
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol
@@ -128,6 +128,13 @@ class Acd:
         self._on_change(desk)
         self.pair()
 
+    def wrapped_up(self, name: str) -> None:
+        """The form is finished before its time is over. `IllegalStep` if the desk is not in wrap-up."""
+        desk = self.desks[name]
+        if desk.state is not WRAP_UP:
+            raise operators.IllegalStep(f"{name} is not in wrap-up ({desk.state}); there is nothing to end")
+        self._wraps_up(desk)
+
     def pause(self, name: str, why: str) -> None:
         """No calls for this desk until it is ready again; raises `operators.IllegalStep` if it is in a call."""
         self._not_in_a_call(self.desks[name])
@@ -152,6 +159,15 @@ class Acd:
         for desk in self.desks.values():
             if desk.on_shift != (desk.name in names):
                 desk.on_shift = desk.name in names
+                self._on_change(desk)
+        self.pair()
+
+    def trained(self, skills: Mapping[str, Iterable[str]]) -> None:
+        """What operators can do now, by name; who has no desk here gets none by it."""
+        for name in skills.keys() & self.desks.keys():
+            desk = self.desks[name]
+            if desk.skills != (now := frozenset(skills[name])):
+                desk.skills = now
                 self._on_change(desk)
         self.pair()
 

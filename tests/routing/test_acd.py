@@ -358,3 +358,15 @@ async def test_whoever_listens_hears_of_each_change_after_it() -> None:
     await asyncio.sleep(WRAP_UP_FOR + 1)
     seen = [state for name, state in house.changes if name == "op01"]
     assert list(dict.fromkeys(seen)) == [OFFERED, TALKING, WRAP_UP, READY]
+
+
+async def test_new_skills_count_for_who_waits_and_who_has_no_desk_gets_none() -> None:
+    house = House(desk("op01", "fire"))
+    house.open()
+    async with leaving(house.comes(Caller("1", "medical"))):
+        await asyncio.sleep(2)
+        assert house.answered == []
+        house.acd.trained({"op01": ["fire", "medical"], "op99": ["fire"]})
+        await asyncio.sleep(2)
+        assert house.answered == ["1 by op01"]
+        assert set(house.acd.desks) == {"op01"}

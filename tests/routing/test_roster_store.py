@@ -20,8 +20,8 @@ async def test_a_seeded_house_gives_back_what_the_seed_says(
     await seeded(engine)
     async with sessions() as session:
         assert {row.name: tuple(row.skills) for row in await store.operators(session)} == seed.OPERATORS
-        assert set(await store.shifts(session)) == set(seed.SHIFTS)
-        assert set(await store.duties(session)) == set(seed.DUTIES)
+        assert set((await store.plan(session)).shifts) == set(seed.SHIFTS)
+        assert (await store.plan(session)).weekly == set(seed.DUTIES)
         agencies = (await session.scalars(select(Agency))).all()
         assert {(row.code, row.name, tuple(row.topics)) for row in agencies} == set(seed.AGENCIES)
         assert {row.url for row in agencies} == {None}
@@ -48,4 +48,4 @@ async def test_who_has_left_has_no_duties(
         await session.execute(update(Operator).where(Operator.name == "op01").values(active=False))
     async with sessions() as session:
         assert "op01" not in {operator.name for operator in await store.operators(session)}
-        assert "op01" not in {duty.operator for duty in await store.duties(session)}
+        assert "op01" not in {duty.operator for duty in (await store.plan(session)).weekly}
