@@ -10,7 +10,7 @@ whoever waited for a row of somebody else's while holding the chain would wait f
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -93,6 +93,25 @@ def breaks(connection: Connection) -> Iterator[int]:
         if (row.seq, row.digest, row.chain) != (expected, digest, chained(before, digest)):
             yield row.seq
         expected, before = row.seq + 1, row.chain
+
+
+def chain_at(connection: Connection, seq: int) -> str | None:
+    """The chain of the row of this number, to be compared with a head that was written down; None: no such row."""
+    return GENESIS if seq == 0 else connection.scalar(select(Audit.chain).where(Audit.seq == seq))
+
+
+async def newest(
+    session: AsyncSession, limit: int, *, what: str | None = None, which: str | None = None, who: str | None = None,
+    before: int | None = None,
+) -> Sequence[Audit]:
+    """The last rows that tell of this kind of thing, of this one, or of what this person did; before row `before`."""
+    wanted = select(Audit).order_by(Audit.seq.desc()).limit(limit)
+    for column, value in ((Audit.what, what), (Audit.which, which), (Audit.who, who)):
+        if value is not None:
+            wanted = wanted.where(column == value)
+    if before is not None:
+        wanted = wanted.where(Audit.seq < before)
+    return (await session.scalars(wanted)).all()
 
 
 def digest_of(seq: int, entry: Entry) -> str:

@@ -11,6 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
+from kentongan.commands import audit, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.settings import Settings, SettingsError
@@ -19,7 +20,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Kentongan an
 db_app = typer.Typer(no_args_is_help=True, help="The database.")
 prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
-for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app)):
+for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app),
+                  ("users", users.app), ("audit", audit.app)):
     app.add_typer(sub, name=name)
 
 
@@ -37,9 +39,11 @@ def _told() -> tuple[type[Exception], ...]:
     """Faults whose text tells a person what to do; all others keep their traceback."""
     from ivr.sound import SoundError
     from kentongan.main import AlreadyRunningError
+    from people import rules, service, store
     from telephony.asterisk import AsteriskError
     from telephony.fetch import NoAsteriskError
-    return SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError
+    people = rules.Invalid, service.Refused, store.Unknown
+    return SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError, *people
 
 
 def _fail(text: str, status: int = 1) -> None:

@@ -132,3 +132,42 @@ def test_what_was_told_of_tickets_before_there_was_an_audit_moves_into_it(empty_
         assert connection.execute(text("SELECT service, answers FROM tickets")).one()[0] == "emergency"
     engine.dispose()
     assert len(rows) == 2
+
+
+async def test_the_newest_are_told_first_by_what_which_who_and_from_a_row_on(
+    sessions: async_sessionmaker[AsyncSession],
+) -> None:
+    async with sessions.begin() as session:
+        trail = Trail()
+        for who, what, which in (("sri", "user", "op01"), ("op01", "ticket", "1"), ("op01", "ticket", "2")):
+            trail.add(Entry(NOW, who, what, which, "place", None, "Rogojampi"))
+        await trail.seal_in(session)
+
+    async def found(limit: int = 9, **asked: object) -> list[int]:
+        async with sessions() as session:
+            return [row.seq for row in await audit.newest(session, limit, **asked)]  # type: ignore[arg-type]
+
+    assert await found() == [3, 2, 1]
+    assert await found(1) == [3]
+    assert await found(before=3) == [2, 1]
+    assert await found(what="ticket") == [3, 2]
+    assert await found(what="ticket", which="1") == [2]
+    assert await found(who="sri") == [1]
+
+
+def test_a_head_that_was_written_down_is_found_again(book: Engine) -> None:
+    with book.connect() as connection:
+        number, chain = audit.head(connection)
+        assert audit.chain_at(connection, number) == chain
+        assert audit.chain_at(connection, 0) == audit.GENESIS
+        assert audit.chain_at(connection, number + 1) is None
+
+
+async def test_what_is_taken_back_is_not_in_it(sessions: async_sessionmaker[AsyncSession]) -> None:
+    async with sessions() as session:
+        trail = Trail()
+        trail.add(Entry(NOW, "sri", "ticket", "1", "place", None, "Rogojampi"))
+        await trail.seal_in(session)
+        await session.rollback()
+    async with sessions() as session:
+        assert await audit.newest(session, 9) == []
