@@ -159,7 +159,8 @@ def test_a_week_later_the_same_people_are_on(duties: list[Duty], now: datetime) 
 
 # days that differ
 
-WEEKLY = [Duty("op01", "pagi", 4), Duty("op02", "malam", 3), Duty("op03", "malam", 4)]     # Friday, and Thursday's night
+#: Friday, and the night of Thursday
+WEEKLY = [Duty("op01", "pagi", 4), Duty("op02", "malam", 3), Duty("op03", "malam", 4)]
 FRIDAY = date(2026, 11, 27)
 DIFFERS = [
     ("the day's own duty stands", "Fri 07:00", {"op09"}),
