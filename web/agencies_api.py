@@ -14,8 +14,12 @@ from people.rights import CHANGE, READ, Resource
 from web import etags, shapes, store
 from web.access import may
 from web.house import House
+from web.paging import Page
 from web.shapes import row
 
+_HIDDEN = frozenset({"id", "secret"})
+AgencySaid: Any = shapes.model_of(Agency, "AgencySaid", without=_HIDDEN, has_secret=bool)
+AgencyPut: Any = shapes.model_of(Agency, "AgencyPut", without=_HIDDEN, has_secret=bool, secret=(str | None, None))
 Reader = Annotated[Person, may(READ, Resource.AGENCIES)]
 
 
@@ -23,24 +27,26 @@ def router(house: House) -> APIRouter:
     """Routes under /api/agencies."""
     routes = APIRouter(prefix="/agencies")
 
-    @routes.get("")
-    async def everybody(who: Reader) -> dict[str, Any]:
+    @routes.get("", response_model=Page[AgencySaid])
+    async def everybody(who: Reader) -> Any:
+        """All at once, also those that are not active any more."""
         async with reading_session(house.sessions) as session:
             return {"items": [_said(agency) for agency in await store.agencies(session)], "next": None}
 
-    @routes.get("/{code}")
-    async def one(who: Reader, code: shapes.AgencyCode, response: Response) -> dict[str, Any]:
+    @routes.get("/{code}", response_model=AgencySaid)
+    async def one(who: Reader, code: shapes.AgencyCode, response: Response) -> Any:
         async with reading_session(house.sessions) as session:
             agency = await store.agency(session, code)
         etags.tag(response, agency.version)
         return _said(agency)
 
-    @routes.put("/{code}")
+    @routes.put("/{code}", response_model=AgencyPut, response_model_exclude_unset=True,
+                responses={201: {"model": AgencyPut, "description": "It is new"}})
     async def put(
         who: Annotated[Person, may(CHANGE, Resource.AGENCIES)], code: shapes.AgencyCode, seen: etags.SeenIfAny,
         body: shapes.AgencyBody, response: Response,
-    ) -> dict[str, Any]:
-        """Change one (with If-Match), or make one. A signing secret that we make is told in this answer, never more."""
+    ) -> Any:
+        """Change one (with If-Match), or make one (without). A signing secret that we make is told here, once."""
         new_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         agency, is_new, made = await store.set_agency(
             house.sessions, code, body.model_dump(), new_secret, seen, who.name, datetime.now(UTC))
@@ -53,4 +59,4 @@ def router(house: House) -> APIRouter:
 
 
 def _said(agency: Agency) -> dict[str, Any]:
-    return row(agency, without=frozenset({"id", "secret"})) | {"has_secret": agency.secret is not None}
+    return row(agency, without=_HIDDEN) | {"has_secret": agency.secret is not None}

@@ -6,31 +6,57 @@ from fastapi import APIRouter, FastAPI
 
 from people import store as people
 from people.person import Person
-from web import acknowledge, agencies_api, calls_api, desks_api, problems, tickets_api, visitors
+from web import (
+    acknowledge,
+    agencies_api,
+    audit_api,
+    callbacks_api,
+    calls_api,
+    desks_api,
+    events_api,
+    manual,
+    problems,
+    recordings_api,
+    shapes,
+    tickets_api,
+    users_api,
+    visitors,
+)
 from web.doorframe import Doorframe
 from web.house import House
+from web.idempotency import Idempotency
+from web.openapi import Described
 
-#: Bytes of the longest body that anybody has to send us.
+#: Bytes of the longest body that a route takes, if it does not say otherwise (`max_body_size=`).
 LONGEST_BODY = 65_536
 
 
 def make_app(house: House) -> FastAPI:
     """The ASGI application; `web.server.serve` serves it."""
-    app = FastAPI(
-        title="Kentongan", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
-        exception_handlers=problems.HANDLERS, max_body_size=LONGEST_BODY,
+    app = Described(
+        title="Kentongan", version="1", docs_url=None, redoc_url=None, redirect_slashes=False,
+        exception_handlers=problems.HANDLERS,
         # its exporters would carry addresses (a link's token) and texts of errors out of the house
         telemetry={
             "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False})
 
     async def person_of(token: str) -> Person | None:
-        return await people.person_of(house.sessions, token, datetime.now(UTC))
+        return await people.person_of(house.sessions, token, _now())
 
+    app.add_middleware(Idempotency, sessions=house.sessions, longest=shapes.LONGEST_UPLOAD, now=_now)
     app.add_middleware(Doorframe, api_token=house.api_token, person_of=person_of)
-    app.include_router(visitors.router(house))
-    app.include_router(acknowledge.router(house))
+    app.include_router(visitors.router(house), include_in_schema=False)
+    app.include_router(manual.router())
+    app.include_router(acknowledge.router(house), include_in_schema=False, max_body_size=LONGEST_BODY)
     api = APIRouter(prefix="/api")
-    for room in (calls_api, desks_api, tickets_api, agencies_api):
+    for room in (
+        calls_api, desks_api, tickets_api, agencies_api, recordings_api, callbacks_api, events_api,
+        users_api, audit_api,
+    ):
         api.include_router(room.router(house))
-    app.include_router(api)
+    app.include_router(api, max_body_size=LONGEST_BODY)
     return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

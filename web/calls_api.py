@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from db.engine import reading_session
+from db.models import Call, Note, Recording, RecordingGap, Ticket
 from people.person import Person
 from people.rights import CHANGE, READ, Resource
 from tickets import store as tickets
@@ -14,6 +15,13 @@ from web.access import may
 from web.house import House
 from web.shapes import row
 
+CallSaid: Any = shapes.model_of(Call, "CallSaid")
+NoteSaid: Any = shapes.model_of(Note, "NoteSaid", without=("call_id",))
+TicketOfCall: Any = shapes.model_of(Ticket, "TicketOfCall", forwardings=list[dict[str, Any]])
+GapSaid: Any = shapes.model_of(RecordingGap, "GapSaid", without=("id", "recording_id"))
+RecordingOfCall: Any = shapes.model_of(Recording, "RecordingOfCall", gaps=list[GapSaid])
+WholeCall: Any = shapes.model_of(
+    Call, "WholeCall", notes=list[NoteSaid], tickets=list[TicketOfCall], recordings=list[RecordingOfCall])
 Reader = Annotated[Person, may(READ, Resource.CALLS)]
 
 
@@ -21,21 +29,23 @@ def router(house: House) -> APIRouter:
     """Routes under /api/calls."""
     routes = APIRouter(prefix="/calls")
 
-    @routes.get("")
-    async def newest(who: Reader, limit: paging.Limit = 50, after: paging.After = None) -> dict[str, Any]:
+    @routes.get("", response_model=paging.Page[CallSaid])
+    async def newest(who: Reader, limit: paging.Limit = 50, after: paging.After = None) -> Any:
         key = paging.key(after, datetime, str)
         async with reading_session(house.sessions) as session:
             found = await store.calls(session, limit + 1, key)
-        return paging.page([row(call) for call in found], limit, lambda call: (call["arrived_at"], call["id"]))
+        return paging.page(found, limit, lambda call: (call.arrived_at, call.id))
 
-    @routes.get("/{call_id}")
-    async def one(who: Reader, call_id: shapes.CallId) -> dict[str, Any]:
+    @routes.get("/{call_id}", response_model=WholeCall)
+    async def one(who: Reader, call_id: shapes.CallId) -> Any:
+        """With its journal, its tickets and its recordings."""
         return await _whole(house, call_id)
 
-    @routes.post("/{call_id}/disposition")
+    @routes.post("/{call_id}/disposition", response_model=WholeCall)
     async def disposition(
         who: Annotated[Person, may(CHANGE, Resource.CALLS)], call_id: shapes.CallId, body: shapes.DispositionBody
-    ) -> dict[str, Any]:
+    ) -> Any:
+        """The operator's verdict, when the call has ended. Given again, the later one counts; the audit keeps both."""
         await store.dispose(house.sessions, call_id, body.disposition, who.name, datetime.now(UTC))
         house.journal.note("disposition", call_id, disposition=str(body.disposition), by=who.name)
         return await _whole(house, call_id)

@@ -9,11 +9,32 @@ from db.engine import reading_session
 from people.person import Person
 from people.rights import CHANGE, READ, Resource
 from routing.desk import Desk
+from routing.operators import State
 from tickets.store import Unknown
 from web import shapes, store
 from web.access import may, must_be_own
 from web.house import House
+from web.paging import Page
 
+
+class DeskSaid(shapes.Answer):
+    """An operator's seat."""
+
+    name: str
+    display_name: str
+    skills: list[str]
+    state: State
+    on_shift: bool
+    #: Asterisk's word for the state of the phone
+    device: str
+    #: why it gets no call now; null: it is free
+    why_not_free: str | None
+    paused_for: str | None
+    #: the call it is offered or talks in
+    call_id: str | None
+
+
+Reader = Annotated[Person, may(READ, Resource.DESKS)]
 Changer = Annotated[Person, may(CHANGE, Resource.DESKS)]
 
 
@@ -21,27 +42,44 @@ def router(house: House) -> APIRouter:
     """Routes under /api/operators."""
     routes = APIRouter(prefix="/operators")
 
-    @routes.get("")
-    async def everybody(who: Annotated[Person, may(READ, Resource.DESKS)]) -> dict[str, Any]:
-        names = await _display_names(house)
-        return {"items": [_said(desk, names) for desk in house.centre.acd.desks.values()], "next": None}
+    acd = house.centre.acd
 
-    async def change(who: Person, name: str, step: Callable[[str], None]) -> dict[str, Any]:
-        must_be_own(who, name)
-        if name not in house.centre.acd.desks:
+    def desk(name: str) -> Desk:
+        if name not in acd.desks:
             raise Unknown("there is no such operator")
+        return acd.desks[name]
+
+    async def change(who: Person, name: str, step: Callable[[], None]) -> dict[str, Any]:
+        must_be_own(who, name)
+        changed = desk(name)
         names = await _display_names(house)
-        step(name)
-        return _said(house.centre.acd.desks[name], names)
+        step()
+        return _said(changed, names)
 
-    @routes.post("/{name}/ready")
-    async def ready(who: Changer, name: shapes.OperatorName) -> dict[str, Any]:
-        """Log in, or end a pause or the wrap-up."""
-        return await change(who, name, house.centre.acd.ready)
+    @routes.get("", response_model=Page[DeskSaid])
+    async def everybody(who: Reader) -> Any:
+        """All at once: there are as many as there are chairs."""
+        names = await _display_names(house)
+        return {"items": [_said(desk, names) for desk in acd.desks.values()], "next": None}
 
-    @routes.post("/{name}/pause")
-    async def pause(who: Changer, name: shapes.OperatorName, body: shapes.PauseBody) -> dict[str, Any]:
-        return await change(who, name, lambda name: house.centre.acd.pause(name, body.why))
+    @routes.get("/{name}", response_model=DeskSaid)
+    async def one(who: Reader, name: shapes.OperatorName) -> Any:
+        return _said(desk(name), await _display_names(house))
+
+    @routes.post("/{name}/ready", response_model=DeskSaid)
+    async def ready(who: Changer, name: shapes.OperatorName) -> Any:
+        """Log in, or end a pause or the wrap-up: calls may come. Operators their own desk, supervisors any."""
+        return await change(who, name, lambda: acd.ready(name))
+
+    @routes.post("/{name}/pause", response_model=DeskSaid)
+    async def pause(who: Changer, name: shapes.OperatorName, body: shapes.PauseBody) -> Any:
+        """No calls for a while, and why. Operators their own desk, supervisors any."""
+        return await change(who, name, lambda: acd.pause(name, body.why))
+
+    @routes.post("/{name}/wrap-up-done", response_model=DeskSaid)
+    async def wrap_up_done(who: Changer, name: shapes.OperatorName) -> Any:
+        """The form is finished before its time is over. Operators their own desk, supervisors any."""
+        return await change(who, name, lambda: acd.wrapped_up(name))
 
     return routes
 

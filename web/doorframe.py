@@ -62,7 +62,7 @@ class Doorframe:
 
         try:
             door = await self._door(scope)
-            await door(scope, receive, send_with_headers)
+            await door(scope, receive, _in_our_words(scope, receive, send_with_headers))
         except asyncio.CancelledError:      # we are being stopped (a visitor who goes cancels nothing)
             if not started:
                 await problems.stopping()(scope, receive, send_with_headers)
@@ -97,3 +97,18 @@ class Doorframe:
 
 def _is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
+
+
+def _in_our_words(scope: Scope, receive: Receive, send: Send) -> Send:
+    """The limit of bodies answers by itself, in plain text; a refusal of ours is a problem."""
+    replaced = False
+
+    async def replacing(message: Message) -> None:
+        nonlocal replaced
+        if message["type"] == "http.response.start" and message["status"] == 413:
+            replaced = True
+            await problems.too_long()(scope, receive, send)
+        if not replaced:
+            await send(message)
+
+    return replacing

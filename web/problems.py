@@ -6,17 +6,24 @@ text for the person who tried; so the text is passed on. Of the database's error
 
 import logging
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from calls import stages
+from people import rules as people_rules
+from people import service as people
+from people import store as people_store
+from recordings import review, review_store
 from routing import operators
-from tickets import edit, service, steps, store
+from tickets import attachments, edit, photos, places, service, steps, store
+from tickets.refused import Refused
 from web import access, etags, paging
 
 log = logging.getLogger(__name__)
@@ -27,15 +34,39 @@ _TYPE = "urn:kentongan:problem:"
 #: exception → status, last word of the type, title
 _TABLE: dict[type[Exception], tuple[int, str, str]] = {
     store.Unknown: (404, "unknown", "There is no such thing"),
+    people_store.Unknown: (404, "unknown", "There is no such thing"),
     access.Forbidden: (403, "not-allowed", "You may not do that"),
     edit.Conflict: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
+    people.Conflict: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
     etags.Stale: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
     etags.Unseen: (428, "unseen", "Say which version you have seen"),
     stages.IllegalStep: (409, "step-not-possible", "That is not possible now"),
     operators.IllegalStep: (409, "step-not-possible", "That is not possible now"),
     steps.IllegalStep: (409, "step-not-possible", "That is not possible now"),
+    review_store.Unknown: (404, "unknown", "There is no such thing"),
+    review.NotPlayable: (409, "no-sound", "There is nothing to hear"),
+    people.Refused: (409, "not-possible", "That is not possible as things stand"),
     service.NotForwardable: (409, "not-forwardable", "The ticket may not be forwarded"),
+    attachments.Full: (409, "full", "The ticket takes no more files"),
+    attachments.NoPlace: (503, "no-place", "The file could not be kept"),
+    photos.NotKept: (415, "not-kept", "Files of this kind are not kept"),
+    photos.Damaged: (422, "damaged", "The file is not what it seems"),
+    places.Unreadable: (422, "unreadable", "The table cannot be used"),
 }
+
+
+class Problem(BaseModel):
+    """Why not, and what to do about it (RFC 9457)."""
+
+    type: str               #: a URN that never changes, for programs
+    title: str
+    status: int
+    detail: str             #: for a person
+    field: str | None = None    #: the one that is to be mended, dotted: "agencies.0"
+
+
+#: of a refusal, for the OpenAPI document
+DOCUMENTED = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
 def problem(status: int, kind: str, title: str, detail: str, *, field: str | None = None,
@@ -52,6 +83,37 @@ def unauthorized() -> Response:
     return problem(401, "no-token", "A token is needed",
                    "Send the header `Authorization: Bearer …` with your token; an admin makes one with "
                    "`kentongan users`, and revokes it", headers={"WWW-Authenticate": "Bearer"})
+
+
+def too_long() -> Response:
+    """For a body that no route of ours takes."""
+    return problem(413, "too-long", "That is too long", "What you sent is longer than this door takes; send less")
+
+
+def bad_key() -> Response:
+    """For an Idempotency-Key that is none."""
+    return problem(422, "invalid", "That cannot be used", "Idempotency-Key: one, of 1 to 200 letters, figures and "
+                   "signs of ASCII, without blanks", field="Idempotency-Key")
+
+
+def other_request() -> Response:
+    """For an Idempotency-Key that was used for something else."""
+    return problem(422, "key-used", "The key was used for something else", "Under this Idempotency-Key something else "
+                   "was sent before; every write wants its own key", field="Idempotency-Key")
+
+
+def under_way() -> Response:
+    """For a write that is asked for again before it has ended."""
+    return problem(409, "under-way", "It is being done", "The write under this Idempotency-Key is under way; ask again "
+                   "in a second and you get its answer", headers={"Retry-After": "1"})
+
+
+def outcome_unknown(at: datetime) -> Response:
+    """For a write that began, and of whose end we know nothing."""
+    return problem(409, "outcome-unknown", "Nobody knows whether it was done",
+                   f"The write under this Idempotency-Key began at {at:%Y-%m-%dT%H:%M:%SZ} and no answer of it is "
+                   "kept, so it is not done again. Load what you wanted to change; if it was not done, send it under a "
+                   "new key")
 
 
 def unexpected() -> Response:
@@ -76,12 +138,22 @@ async def _incomplete(request: Request, fault: Exception) -> Response:
     return problem(422, "incomplete", "Something is missing", str(fault), field=fault.fields[0])
 
 
+async def _refused(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, Refused)
+    return problem(422, "refused", "That cannot be used", str(fault), field=fault.field)
+
+
 async def _invalid(request: Request, fault: Exception) -> Response:
     """The first thing that is wrong with what was sent; never repeats what was sent."""
     assert isinstance(fault, RequestValidationError)
     first = fault.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or None
     return problem(422, "invalid", "That cannot be used", f"{field or first['loc'][0]}: {first['msg']}", field=field)
+
+
+async def _misused(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, people_rules.Invalid)
+    return problem(422, "invalid", "That cannot be used", str(fault), field=fault.field)
 
 
 async def _http(request: Request, fault: Exception) -> Response:
@@ -92,6 +164,14 @@ async def _http(request: Request, fault: Exception) -> Response:
 
 async def _bad_cursor(request: Request, fault: Exception) -> Response:
     return problem(422, "invalid", "That cannot be used", str(fault), field="after")
+
+
+async def _misfit(request: Request, fault: Exception) -> Response:
+    """An answer that is not what the document says. Its text would tell the values: only where and what is logged."""
+    assert isinstance(fault, ResponseValidationError)
+    wrong = [f"{'.'.join(map(str, error['loc']))}: {error['type']}" for error in fault.errors()[:5]]
+    log.error("an answer does not fit its model: %s", "; ".join(wrong))
+    return unexpected()
 
 
 async def _database(request: Request, fault: Exception) -> Response:
@@ -108,8 +188,11 @@ def database(fault: Exception) -> Response:
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     **dict.fromkeys(_TABLE, _known),
     service.Incomplete: _incomplete,
+    Refused: _refused,
+    people_rules.Invalid: _misused,
     paging.BadCursor: _bad_cursor,
     RequestValidationError: _invalid,
+    ResponseValidationError: _misfit,
     HTTPException: _http,
     SQLAlchemyError: _database,
 }

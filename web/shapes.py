@@ -25,6 +25,8 @@ from db.models import Base
 from ivr.menu import TOPICS
 from tickets.verification import Verification
 
+#: Bytes of the longest body of all, for routes that take files: a file of 10 MB and what a form wraps it in.
+LONGEST_UPLOAD = 10_100_000
 #: PostgreSQL's integer
 _BIGGEST = 2**31 - 1
 
