@@ -167,6 +167,16 @@ def render(into: Path) -> None:
     print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf and local-musiconhold.conf.")
 
 
+@asterisk_app.command()
+def configure(root: Path) -> None:
+    """Write a whole configuration into the data folder, for an Asterisk of ours in another container.
+
+    ROOT is where that one lies over there: its modules in ROOT/modules, its data in ROOT/share.
+    """
+    from telephony.asterisk import render_own
+    print(f"written: {render_own(_plan(porch.load()), root / 'modules', root / 'share')} and all that it needs")
+
+
 def _plan(settings: Settings) -> Any:
     from kentongan.ground import lay
     return porch.plan(settings, asyncio.run(lay(settings)).secrets)

@@ -68,6 +68,9 @@ def _host_name(settings: Settings) -> Iterator[Finding]:
 
 
 def _asterisk(settings: Settings) -> Iterator[Finding]:
+    if not settings.start_asterisk:
+        yield Finding("Asterisk", False, "not ours to start; the service looks at its version when it connects")
+        return
     least = ".".join(map(str, LEAST))
     found = find(settings.asterisk_root)
     says = f"{found.version} ({found.origin})" if found else f"none of version {least} or newer"

@@ -59,13 +59,21 @@ def render(plan: Plan, etc: Path) -> None:
         write_private(ours / name, text)
 
 
-def render_own(plan: Plan, found: Found, etc: Path) -> None:
-    """Write a whole configuration for an instance of our own."""
+def render_own(plan: Plan, modules: Path, data: Path) -> Path:
+    """Make the folders and the whole configuration of an instance of our own; the path of its asterisk.conf.
+
+    modules, data: where the instance will find its own (see `Found`), perhaps in another container.
+    """
+    home = plan.data.resolve() / "asterisk"
+    for folder in (home / "etc", home / "lib/keys", home / "log", home / "run", home / "spool", plan.data / "spool"):
+        folder.mkdir(parents=True, exist_ok=True)
+    etc = home / "etc"
     render(plan, etc)
     for file in sorted((CONF / "own").glob("*.conf")):
         shutil.copyfile(file, etc / file.name)
-    for name, text in _own_files(plan, found).items():
+    for name, text in _own_files(plan, home, modules, data).items():
         write_private(etc / name, text)
+    return etc / "asterisk.conf"
 
 
 def _local_files(plan: Plan) -> dict[str, str]:
@@ -108,17 +116,16 @@ def _local_files(plan: Plan) -> dict[str, str]:
     }
 
 
-def _own_files(plan: Plan, found: Found) -> dict[str, str]:
-    home = plan.data.resolve() / "asterisk"
+def _own_files(plan: Plan, home: Path, modules: Path, data: Path) -> dict[str, str]:
     return {
         "asterisk.conf": _generated(f"""
             [directories]
             astetcdir => {home}/etc
-            astmoddir => {found.modules}
+            astmoddir => {modules}
             astvarlibdir => {home}/lib
             astdbdir => {home}/lib
             astkeydir => {home}/lib
-            astdatadir => {found.data}
+            astdatadir => {data}
             astagidir => {home}/lib
             astspooldir => {home}/spool
             astrundir => {home}/run
@@ -209,13 +216,10 @@ class Asterisk:
             raise AsteriskError(
                 f"{self.home}/run/asterisk.ctl is too long for a socket ({SOCKET_PATH_LIMIT} characters): "
                 "choose a shorter KENTONGAN_DATA")
-        for folder in ("etc", "lib/keys", "log", "run", "spool"):
-            (self.home / folder).mkdir(parents=True, exist_ok=True)
-        (self._plan.data / "spool").mkdir(parents=True, exist_ok=True)
-        render_own(self._plan, self._found, self.home / "etc")
+        conf = render_own(self._plan, self._found.modules, self._found.data)
         with (self.home / "log/console").open("wb") as console:
             process = subprocess.Popen(
-                [*self._found.loader, "-C", str(self.home / "etc/asterisk.conf"), "-f", "-n"], cwd=self.home,
+                [*self._found.loader, "-C", str(conf), "-f", "-n"], cwd=self.home,
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True, umask=0o027,
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(self.home)})   # ENV() is readable by ARI
         deadline = time.monotonic() + READY_WITHIN
