@@ -137,7 +137,6 @@ class Ticket(Base):
     __tablename__ = "tickets"
     __table_args__ = (
         Index(None, "lifecycle", "id"),
-        Index(None, "verification", "id"),
         *(_known(name, "id") for name in ("category", "subdistrict", "village", "merged_into")),
         Index(None, "due_at", sqlite_where=text(UNFINISHED), postgresql_where=text(UNFINISHED)),
     )

@@ -85,7 +85,7 @@ def _postgresql(collation: str) -> Iterator[str]:
     # names nothing but PostgreSQL's own: it also runs where `search_path` is empty (restoring, analysing)
     yield rf"""
         CREATE FUNCTION kentongan_ticket_words({arguments}) RETURNS tsvector
-        LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000 AS $$
+        LANGUAGE sql IMMUTABLE COST 1000 AS $$
           SELECT array_to_tsvector(ARRAY(
             SELECT DISTINCT mark || left(word, {LONGEST_WORD})
             FROM (VALUES

@@ -15,8 +15,8 @@ from db.search import LONGEST_WORD, PERSON, SHORTEST_PART
 #: words that count; what is typed behind them is not looked for
 MOST_WORDS = 16
 _LONGEST_TYPED = 1_000
-#: of a telephone number without what may stand before it, or may not: 0062, 62, 0
-_LONGEST_DIALLED = 7
+#: digits from which on it may be a telephone number with something before it that others leave out: 0062, 62, 0
+_LONG = 7
 _BEFORE = re.compile("^(?:0*62|0+)")
 _TICKET_NUMBER = re.compile("[0-9]{4}-[0-9]{4,}")
 
@@ -76,12 +76,15 @@ def _number(parts: list[str], written: str) -> list[list[str]]:
     """One number that may be written with gaps, or several."""
     whole = "".join(parts)[:LONGEST_WORD]
     ways = [[whole]]
-    if len(whole) >= _LONGEST_DIALLED:
-        dialled = _BEFORE.sub("", whole) or whole
+    if (dialled := _dialled(whole)) != whole:
         ways += [[dialled], [f"0{dialled}"]]  # a part of a number; a word of the narrative
     if len(parts) > 1 and not _TICKET_NUMBER.fullmatch(written.strip()):
-        ways.append([part[:LONGEST_WORD] for part in parts])
+        ways.append([_dialled(part[:LONGEST_WORD]) for part in parts])
     return [way for place, way in enumerate(ways) if way not in ways[:place]]
+
+
+def _dialled(digits: str) -> str:
+    return (len(digits) >= _LONG and _BEFORE.sub("", digits)) or digits
 
 
 def _may_go_on(word: str) -> bool:

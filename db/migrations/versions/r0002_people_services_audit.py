@@ -295,8 +295,7 @@ def _lists() -> None:
         _index("calls", name, "arrived_at", "id")
     for name in ("outcome", "disposition"):
         _index("calls", name, "arrived_at", "id", where=f"{name} IS NOT NULL")
-    for name in ("lifecycle", "verification"):
-        _index("tickets", name, "id")
+    _index("tickets", "lifecycle", "id")
     for name in ("category", "subdistrict", "village", "merged_into"):
         _index("tickets", name, "id", where=f"{name} IS NOT NULL")
     _index("tickets", "due_at", where="lifecycle NOT IN ('done', 'closed')")
