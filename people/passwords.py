@@ -1,6 +1,6 @@
 """people: passwords: hashed with argon2id, checked in the same time whether or not there is such a user.
 
-Hashing takes some 50 ms of a processor and 64 MiB on purpose, in a thread: the event loop carries calls.
+Hashing takes some 0.1 s of a processor and 64 MiB on purpose, in a thread: the event loop carries calls.
 """
 
 import asyncio

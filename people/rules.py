@@ -79,4 +79,4 @@ def check_password(password: str, name: str) -> None:
 
 
 def _unprintable(text: str) -> bool:
-    return any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
+    return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)

@@ -26,7 +26,7 @@ def test_a_display_name_is_any_line(said: str) -> None:
     rules.check_display_name(said)
 
 
-@pytest.mark.parametrize("said", ["", "  ", "a\nb", "a\0", "\x1b[2J", "\ud800", "x" * 201])
+@pytest.mark.parametrize("said", ["", "  ", "a\nb", "a\u2028b", "a\0", "\x1b[2J", "\ud800", "x" * 201])
 def test_what_cannot_be_shown_as_a_line_is_refused(said: str) -> None:
     with pytest.raises(Invalid):
         rules.check_display_name(said)
