@@ -159,7 +159,7 @@ class Service:
             }),
             metrics=Metrics(self.centre, self.journal, self.ari, self._worst_lag),
             api_token=self.secrets.api, link_secret=self.secrets.links, wake_outbox=self._wake_outbox,
-            timezone=ZoneInfo(self.settings.timezone))
+            timezone=ZoneInfo(self.settings.timezone), data=self.settings.data, node=self.settings.node)
 
     def _menu_fault(self) -> str | None:
         self.menu.current()

@@ -35,6 +35,7 @@ class Resource(StrEnum):
     DESKS = auto()  #: operators' states
     RECORDINGS = auto()
     CALLBACKS = auto()
+    DECISIONS = auto()  #: what becomes of a caller whom nobody reaches
     ROSTER = auto()
     AGENCIES = auto()
     SETUP = auto()  #: services, forms, categories, places, rules of forwarding
@@ -62,6 +63,7 @@ RIGHTS: dict[tuple[Resource, Verb], frozenset[Role]] = {
     (Resource.RECORDINGS, COMMENT): frozenset({SUPERVISOR, QA}),
     (Resource.CALLBACKS, READ): _STAFF,
     (Resource.CALLBACKS, CHANGE): _DESK,
+    (Resource.DECISIONS, CHANGE): frozenset({SUPERVISOR}),
     (Resource.ROSTER, READ): _STAFF | {QA},
     (Resource.ROSTER, CHANGE): frozenset({ADMIN}),
     (Resource.AGENCIES, READ): _STAFF | {QA},

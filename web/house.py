@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import tzinfo
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -29,6 +30,8 @@ class House:
     link_secret: str                                #: signs the links by which agencies acknowledge
     wake_outbox: asyncio.Event                      #: set after something was written into the outbox
     timezone: tzinfo                                #: in which pages tell the time
+    data: Path                                      #: the data folder; recordings/ lies in it
+    node: str                                       #: whose notes the journal's are
 
     def __post_init__(self) -> None:
         if min(len(self.api_token), len(self.link_secret)) < _SHORTEST_SECRET:

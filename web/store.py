@@ -47,6 +47,18 @@ async def notes(session: AsyncSession, call_id: str) -> Sequence[Note]:
     return (await session.scalars(about.order_by(Note.at, Note.node, Note.seq))).all()
 
 
+async def notes_after(session: AsyncSession, node: str, seq: int, limit: int) -> Sequence[Note]:
+    """A node's notes behind this number, in order."""
+    behind = select(Note).where(Note.node == node, Note.seq > seq)
+    return (await session.scalars(behind.order_by(Note.seq).limit(limit))).all()
+
+
+async def newest_notes(session: AsyncSession, node: str, seq: int, limit: int) -> Sequence[Note]:
+    """A node's notes behind this number, the newest first."""
+    behind = select(Note).where(Note.node == node, Note.seq > seq)
+    return (await session.scalars(behind.order_by(Note.seq.desc()).limit(limit))).all()
+
+
 async def recordings(session: AsyncSession, call_id: str) -> list[tuple[Recording, Sequence[RecordingGap]]]:
     """Each with its gaps, in order."""
     rows = (await session.scalars(select(Recording).where(Recording.call_id == call_id).order_by(Recording.id))).all()

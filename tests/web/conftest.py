@@ -204,7 +204,8 @@ async def open_house(engine: AsyncEngine, folder: Path, **other: Any) -> AsyncIt
     house = House(
         centre=centre, sessions=async_sessionmaker[AsyncSession](engine, expire_on_commit=False), journal=journal,
         health=health, metrics=Metrics(centre, journal, ari, lambda: lags.pop() if lags else 0.0), api_token=TOKEN,
-        link_secret=LINK_SECRET, wake_outbox=asyncio.Event(), timezone=ZoneInfo("Asia/Jakarta"))
+        link_secret=LINK_SECRET, wake_outbox=asyncio.Event(), timezone=ZoneInfo("Asia/Jakarta"),
+        data=folder, node="kentongan")
     house = replace(house, **other)
     journal.open()
     try:
