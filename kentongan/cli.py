@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
-from kentongan.commands import audit, users
+from kentongan.commands import audit, roster, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.settings import Settings, SettingsError
@@ -21,7 +21,7 @@ db_app = typer.Typer(no_args_is_help=True, help="The database.")
 prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
 for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app),
-                  ("users", users.app), ("audit", audit.app)):
+                  ("users", users.app), ("audit", audit.app), ("roster", roster.app)):
     app.add_typer(sub, name=name)
 
 
@@ -40,10 +40,12 @@ def _told() -> tuple[type[Exception], ...]:
     from ivr.sound import SoundError
     from kentongan.main import AlreadyRunningError
     from people import rules, service, store
+    from routing import roster_edit, roster_rules
     from telephony.asterisk import AsteriskError
     from telephony.fetch import NoAsteriskError
     people = rules.Invalid, service.Refused, store.Unknown
-    return SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError, *people
+    roster_told = roster_rules.Refused, roster_edit.Conflict, roster_edit.Unknown
+    return SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError, *people, *roster_told
 
 
 def _fail(text: str, status: int = 1) -> None:

@@ -5,6 +5,7 @@ writers. The transaction then makes sure that nobody has changed anything meanwh
 """
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -17,9 +18,11 @@ from db.audit import Entry, Trail
 from db.engine import reading_session
 from routing import store
 from routing.roster import WEEKDAYS, DayDuty, Duty, Roster, Shift, changed_days
-from routing.roster_rules import Fault, Given, Known, Refused, Who, checked, proposed
+from routing.roster_rules import Fault, Given, Known, Refused, Who, checked, proposed, quoted
 
 Sessions = async_sessionmaker[AsyncSession]
+#: of a shift
+CODE = r"[a-z0-9][a-z0-9-]{0,31}"
 
 
 class Unknown(LookupError):
@@ -105,6 +108,8 @@ async def set_shifts(sessions: Sessions, shifts: Iterable[Shift], change: Change
         faults = [Fault("", f"the shift {shift.code} stands there twice")
                   for shift, other in pairwise(wanted) if shift.code == other.code]
         for shift in wanted:
+            if re.fullmatch(CODE, shift.code) is None:
+                faults.append(Fault("", f"{quoted(shift.code)}: a code is small letters, digits and dashes"))
             try:
                 shift.on(change.today)
             except ValueError as wrong:

@@ -156,22 +156,41 @@ def checked(old: Roster, new: Roster, given: Given, today: date) -> list[str]:
     return _short(list(dict.fromkeys(thin)))
 
 
-def gaps(roster: Roster, seats: int, able: Collection[str] | None = None) -> list[tuple[str, frozenset[str]]]:
-    """Where the weekly pattern has fewer than so many: when, in words, and who is on."""
-    week = [(_weekly(span), span.operators) for span in week_spans(roster, able)]
-    return [(text, on) for text, on in week if len(on) < seats]
+@dataclass(frozen=True)
+class ThinPlace:
+    """A stretch with one seat or none; or, of a skill, with nobody who has it."""
+
+    skill: str | None
+    when: str
+    operators: frozenset[str]
 
 
-def _of_week(roster: Roster) -> list[tuple[str, Span]]:
-    return [(_weekly(span), span) for span in week_spans(roster)]
+def thin_places(roster: Roster, skills: Mapping[str, Collection[str]], today: date) -> list[ThinPlace]:
+    """Of the weekly pattern and of the days to come that differ. `skills`: by operator."""
+    if not roster.shifts:
+        return [ThinPlace(None, "the whole week", frozenset())]
+    found = []
+    to_come = sorted(day for day in roster.dates if day >= today - DAY)
+    for skill in (None, *sorted({skill for known in skills.values() for skill in known})):
+        able = None if skill is None else {name for name, known in skills.items() if skill in known}
+        for when, span in [*_of_week(roster, able), *_of_days(roster, to_come, able)]:
+            if len(span.operators) < (2 if skill is None else 1):
+                found.append(ThinPlace(skill, when, span.operators))
+    return found
 
 
-def _of_days(roster: Roster, dates: Iterable[date]) -> list[tuple[str, Span]]:
+def _of_week(roster: Roster, able: Collection[str] | None = None) -> list[tuple[str, Span]]:
+    return [(_weekly(span), span) for span in week_spans(roster, able)]
+
+
+def _of_days(
+    roster: Roster, dates: Iterable[date], able: Collection[str] | None = None
+) -> list[tuple[str, Span]]:
     """From each day's first shift to the end of the last that may begin on it: as far as its duties reach."""
     found = []
     for day in dates:
         times = [shift.on(day) for shift in roster.shifts]
-        for span in spans(roster, min(begins for begins, _ in times), max(stops for _, stops in times)):
+        for span in spans(roster, min(begins for begins, _ in times), max(stops for _, stops in times), able):
             found.append((f"{span.starts:%Y-%m-%d} ({WEEKDAYS[span.starts.weekday()]}) {_times(span)}", span))
     return found
 

@@ -17,6 +17,7 @@ from web import (
     manual,
     problems,
     recordings_api,
+    roster_api,
     shapes,
     tickets_api,
     users_api,
@@ -51,7 +52,7 @@ def make_app(house: House) -> FastAPI:
     api = APIRouter(prefix="/api")
     for room in (
         calls_api, desks_api, tickets_api, agencies_api, recordings_api, callbacks_api, events_api,
-        users_api, audit_api,
+        users_api, audit_api, roster_api,
     ):
         api.include_router(room.router(house))
     app.include_router(api, max_body_size=LONGEST_BODY)

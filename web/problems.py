@@ -21,7 +21,7 @@ from people import rules as people_rules
 from people import service as people
 from people import store as people_store
 from recordings import review, review_store
-from routing import operators
+from routing import operators, roster_edit, roster_rules
 from tickets import attachments, edit, photos, places, service, steps, store
 from tickets.refused import Refused
 from web import access, etags, paging
@@ -38,6 +38,8 @@ _TABLE: dict[type[Exception], tuple[int, str, str]] = {
     access.Forbidden: (403, "not-allowed", "You may not do that"),
     edit.Conflict: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
     people.Conflict: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
+    roster_edit.Unknown: (404, "unknown", "There is no such thing"),
+    roster_edit.Conflict: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
     etags.Stale: (412, "changed-meanwhile", "Somebody else has changed it meanwhile"),
     etags.Unseen: (428, "unseen", "Say which version you have seen"),
     stages.IllegalStep: (409, "step-not-possible", "That is not possible now"),
@@ -143,6 +145,11 @@ async def _refused(request: Request, fault: Exception) -> Response:
     return problem(422, "refused", "That cannot be used", str(fault), field=fault.field)
 
 
+async def _no_roster(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, roster_rules.Refused)
+    return problem(422, "no-roster", "The roster cannot be so", str(fault), field=fault.faults[0].where or None)
+
+
 async def _invalid(request: Request, fault: Exception) -> Response:
     """The first thing that is wrong with what was sent; never repeats what was sent."""
     assert isinstance(fault, RequestValidationError)
@@ -191,6 +198,7 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     Refused: _refused,
     people_rules.Invalid: _misused,
     paging.BadCursor: _bad_cursor,
+    roster_rules.Refused: _no_roster,
     RequestValidationError: _invalid,
     ResponseValidationError: _misfit,
     HTTPException: _http,

@@ -138,6 +138,7 @@ REFUSED: list[tuple[str, Callable[[Sessions], Awaitable[Any]], str]] = [
     ("a shift too short", lambda it: changed_shifts(it, Shift("pagi", "07:00", "14:00"), *SHIFTS[1:]),
      "Monday 14:00–15:00 nobody is on"),
     ("no time", lambda it: changed_shifts(it, Shift("pagi", "7", "25:00"), *SHIFTS[1:]), "pagi: '7' is no time of day"),
+    ("a code that is none", lambda it: changed_shifts(it, *SHIFTS, Shift("=x", "1:00", "2:00")), "'=x': a code is"),
     ("a shift twice", lambda it: changed_shifts(it, *SHIFTS, SHIFTS[0]), "the shift pagi stands there twice"),
 ]
 

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from routing.roster import DayDuty, Duty, Roster, Shift
-from routing.roster_rules import Given, Refused, checked, gaps, proposed
-from routing.seed import DUTIES, SHIFTS
+from routing.roster_rules import Given, Refused, ThinPlace, checked, proposed, thin_places
+from routing.seed import DUTIES, OPERATORS, SHIFTS
 
 TODAY = date(2026, 11, 22)
 FRIDAY = date(2026, 12, 25)
@@ -119,8 +119,20 @@ def test_shifts_that_meet_do_not_overlap() -> None:
     assert warnings(rows(DUTIES), Roster((Shift("malam", "23:00", "07:00"), *SHIFTS[:2]), frozenset())) == []
 
 
-def test_the_thin_places_of_the_week_by_skill() -> None:
-    assert gaps(SEED, 2) == []
-    few = gaps(SEED, 1, able={"op01"})
-    assert ("Monday 07:00–Tuesday 07:00", frozenset()) in few
-    assert gaps(SEED, 1, able=()) == [("the whole week", frozenset())]
+def test_the_thin_places_of_the_week_and_of_days_to_come_by_skill() -> None:
+    assert thin_places(SEED, OPERATORS, TODAY) == []
+    few = OPERATORS | dict.fromkeys(("op02", "op04", "op05", "op07", "op08"), ("fire",))
+    found = thin_places(SEED, few, TODAY)
+    assert ThinPlace("medical", "Monday 07:00–Tuesday 07:00", frozenset()) in found
+    assert all(place.operators == frozenset() and place.skill not in (None, "fire") for place in found)
+    days = frozenset({DayDuty("op03", "pagi", FRIDAY), DayDuty("op03", "pagi", TODAY - timedelta(9))})
+    assert thin_places(Roster(SHIFTS, SEED.weekly, days), OPERATORS, TODAY) == [
+        ThinPlace(None, "2026-12-25 (Friday) 07:00–15:00", frozenset({"op03"})),
+        ThinPlace(None, "2026-12-25 (Friday) 15:00–07:00", frozenset()),
+        *(ThinPlace(skill, f"2026-12-25 (Friday) {times}", frozenset()) for skill, times in [
+            ("disaster", "15:00–07:00"), ("fire", "15:00–07:00"), ("information", "15:00–07:00"),
+            ("medical", "07:00–2026-12-26 07:00"), ("police", "15:00–07:00"), ("social", "15:00–07:00")])]
+
+
+def test_a_roster_without_shifts_is_thin_all_week() -> None:
+    assert thin_places(Roster((), frozenset()), {}, TODAY) == [ThinPlace(None, "the whole week", frozenset())]
