@@ -163,10 +163,10 @@ class Acd:
         self.pair()
 
     def trained(self, skills: Mapping[str, Iterable[str]]) -> None:
-        """What operators can do now, by name; who has no desk here gets none by it."""
-        for name in skills.keys() & self.desks.keys():
-            desk = self.desks[name]
-            if desk.skills != (now := frozenset(skills[name])):
+        """What operators can do now, by name; who is new gets a desk, and their phone logs them in when it comes."""
+        for name, known in skills.items():
+            desk = self.desks.setdefault(name, Desk(name, frozenset()))
+            if desk.skills != (now := frozenset(known)):
                 desk.skills = now
                 self._on_change(desk)
         self.pair()

@@ -360,7 +360,7 @@ async def test_whoever_listens_hears_of_each_change_after_it() -> None:
     assert list(dict.fromkeys(seen)) == [OFFERED, TALKING, WRAP_UP, READY]
 
 
-async def test_new_skills_count_for_who_waits_and_who_has_no_desk_gets_none() -> None:
+async def test_new_skills_count_for_who_waits_and_who_is_new_gets_a_desk() -> None:
     house = House(desk("op01", "fire"))
     house.open()
     async with leaving(house.comes(Caller("1", "medical"))):
@@ -369,4 +369,8 @@ async def test_new_skills_count_for_who_waits_and_who_has_no_desk_gets_none() ->
         house.acd.trained({"op01": ["fire", "medical"], "op99": ["fire"]})
         await asyncio.sleep(2)
         assert house.answered == ["1 by op01"]
-        assert set(house.acd.desks) == {"op01"}
+        assert house.desk("op99").state is OUT
+        house.open("op99")
+        async with leaving(house.comes(Caller("2", "fire"))):
+            await asyncio.sleep(2)
+            assert house.answered == ["1 by op01", "2 by op99"]
