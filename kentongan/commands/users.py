@@ -36,7 +36,9 @@ def add(
     token = with_sessions(lambda sessions, settings: service.add(
         sessions, name, role, who(), _now(), display_name=display_name, agency=agency, skills=trained,
         expires_days=expires_days))
-    _show_token(f"{name} is added as {role}.", name, token, json_)
+    desk = " Their desk and phone are there once the service and Asterisk have started again." if (
+        role is Role.OPERATOR) else ""
+    _show_token(f"{name} is added as {role}.{desk}", name, token, json_)
 
 
 @app.command("list")
@@ -104,7 +106,7 @@ def rename(name: str, display_name: str, why: Why = None) -> None:
 def skills(name: str, skills: str, why: Why = None) -> None:
     """What an operator is trained for, with commas, e.g. fire,medical; "" for nothing."""
     _change(name, Changes(skills=_skills(skills)), why)
-    print(f"{name} is trained for: {skills or 'nothing'}. Desks know it when the service starts again")
+    print(f"{name} is trained for: {skills or 'nothing'}")
 
 
 @app.command()
