@@ -3,7 +3,7 @@ journal, note by note, in the transaction that stores the note: so they exist ex
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 class JournalStore:
     """Takes the notes of one node. Synchronous: it lives in the journal's writer thread."""
 
-    def __init__(self, engine: Engine, node: str) -> None:
-        self._engine, self._node = engine, node
+    def __init__(self, engine: Engine, node: str, zone: tzinfo = UTC) -> None:
+        """`zone`: the regency's, in which the months of ticket numbers begin."""
+        self._engine, self._node, self._zone = engine, node, zone
 
     def last(self) -> int:
         """The highest number that the database has of this node's notes; 0 if none."""
@@ -55,7 +56,7 @@ class JournalStore:
             trail = Trail()
             for note in notes if draw else ():
                 if note.call_id is not None and (records := _DRAW.get(note.kind)) is not None:
-                    records(Drawing(connection, trail, self._node), note.call_id, note)
+                    records(Drawing(connection, trail, self._node, self._zone), note.call_id, note)
             trail.seal(connection)
 
     def _commit_alone(self, note: JournalNote) -> None:
@@ -85,6 +86,7 @@ class Drawing:
     connection: Connection
     trail: Trail            #: sealed at the transaction's end
     node: str               #: whose journal it is
+    zone: tzinfo            #: in which the months of ticket numbers begin
 
 
 def _arrived(into: Drawing, call_id: str, note: JournalNote) -> None:
@@ -93,7 +95,8 @@ def _arrived(into: Drawing, call_id: str, note: JournalNote) -> None:
     into.connection.execute(insert(Call).values(
         id=call_id, node=into.node, caller_number=number, stage=Stage.ARRIVED, topic="any", pressed="",
         arrived_at=arrived_at))
-    tickets.open_draft(into.connection, into.trail, call_id, topic="any", reporter_number=number, at=arrived_at)
+    local = arrived_at.astimezone(into.zone)
+    tickets.open_draft(into.connection, into.trail, call_id, topic="any", reporter_number=number, at=local)
     recordings.expect(into.connection, call_id, raw_name=f"{call_id}.raw", starts_at=arrived_at)
 
 

@@ -15,6 +15,7 @@ from db.models import Operator
 from kentongan.settings import Secrets, Settings, secrets_of
 from people import store as people
 from routing import roster, store
+from tickets import areas_store, setup_store
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ async def lay(settings: Settings) -> Ground:
     async with _engine(settings.database_url) as engine:
         async with engine.begin() as connection:
             await connection.run_sync(store.seed)
+            await connection.run_sync(setup_store.seed)     # after the roster's, which brings agencies
+            await connection.run_sync(areas_store.seed)
             await connection.run_sync(people.seed, datetime.now(UTC))      # seals the audit: last
         async with async_sessionmaker(engine, expire_on_commit=False)() as session:
             operators = await store.operators(session)

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,7 @@ from ivr import build
 from ivr.menu_file import SEED, MenuFile
 from ivr.sound import SoundError
 from kentongan.ground import Ground, lay
-from kentongan.guard import HEARTBEAT_FD
+from kentongan.guard import HEARTBEAT_FD, READY, STARTING
 from kentongan.settings import Settings, own_asterisk
 from recordings.archivist import Archivist
 from routing import roster
@@ -46,6 +46,7 @@ from telephony.fetch import parse_version, unfit
 from telephony.tasks import beside
 from tickets import link
 from tickets.outbox import Outbox
+from tickets.similar import Near
 from web import health, server
 from web.app import make_app
 from web.health import Health
@@ -92,7 +93,7 @@ class Service:
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self._async_engine, expire_on_commit=False)
         self.prompts = settings.data / "prompts"
         self.journal = Journal(settings.data / "journal" / f"{settings.node}.jsonl",
-                               JournalStore(self._engine, settings.node))
+                               JournalStore(self._engine, settings.node, ZoneInfo(settings.timezone)))
         self.acd = Acd(
             [Desk(operator.name, frozenset(operator.skills)) for operator in ground.operators],
             wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed)
@@ -159,7 +160,8 @@ class Service:
             }),
             metrics=Metrics(self.centre, self.journal, self.ari, self._worst_lag),
             api_token=self.secrets.api, link_secret=self.secrets.links, wake_outbox=self._wake_outbox,
-            timezone=ZoneInfo(self.settings.timezone), data=self.settings.data, node=self.settings.node)
+            timezone=ZoneInfo(self.settings.timezone), data=self.settings.data, node=self.settings.node,
+            near=Near(self.settings.similar_within_m, timedelta(minutes=self.settings.similar_within_min)))
 
     def _menu_fault(self) -> str | None:
         self.menu.current()
@@ -260,7 +262,8 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
         stopping = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-        heart = await stack.enter_async_context(beside(_beat()))
+        pulse = [STARTING]
+        heart = await stack.enter_async_context(beside(_beat(pulse)))
         service = Service(settings, await lay(settings))
         try:
             await asyncio.to_thread(build.build, service.prompts)
@@ -272,6 +275,7 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             await stack.enter_async_context(beside(_again_and_again(partial(_keep, asterisk, say))))
         try:
             async with service.running():
+                pulse[0] = READY
                 say(f"112 answers on {settings.host}:{settings.sip_port}/udp, doors on {settings.public_url}, "
                     f"data in {settings.data}")
                 await stopping.wait()
@@ -294,11 +298,11 @@ async def _keep(asterisk: Asterisk, say: Callable[[str], None]) -> None:
             await _start(asterisk, say)
 
 
-async def _beat() -> None:
-    """Tell the guard once a second that the loop turns."""
+async def _beat(pulse: list[bytes]) -> None:
+    """Tell the guard once a second that the loop turns, and (`pulse[0]`) whether the service is ready."""
     if (fd := os.environ.get(HEARTBEAT_FD)) is None:
         return
     while True:
         with suppress(OSError):
-            os.write(int(fd), b".")
+            os.write(int(fd), pulse[0])
         await asyncio.sleep(1)

@@ -3,7 +3,7 @@
 One `async with editing(...)` is one transaction: an exception inside it changes nothing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +39,20 @@ class Edit:
         before = getattr(self.ticket, name)
         if before != value:
             self.note(name, before, value, why)
+            self._keep(name, value)
+
+    def put_within(self, name: str, values: Mapping[str, Any]) -> None:
+        """Change some keys of a field that holds several, with a line for each; None takes a key away."""
+        held = dict(getattr(self.ticket, name))
+        for key, value in values.items():
+            before = held.get(key)
+            if before != value:
+                self.note(f"{name}.{key}", before, value)
+                held[key] = value
+        self._keep(name, {key: value for key, value in held.items() if value is not None})
+
+    def _keep(self, name: str, value: Any) -> None:
+        if getattr(self.ticket, name) != value:
             setattr(self.ticket, name, value)
             self.changed = True
 

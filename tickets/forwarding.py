@@ -55,3 +55,8 @@ def why_not(verification: Verification, override: Override | None) -> str | None
     if override is not None:
         return "an override needs who answers for it and which danger could not wait"
     return f'the report stands at "{steps.spoken(verification)}", not A1; danger to life needs an override'
+
+
+def unverified(verification: Verification, override: Override | None) -> bool:
+    """Whether it goes out, or went out, on an override alone: to be said wherever the report is shown or sent."""
+    return override is not None and verification is not A1

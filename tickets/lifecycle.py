@@ -10,7 +10,7 @@ from enum import StrEnum, auto
 from tickets import forwarding, steps
 from tickets.steps import IllegalStep
 
-__all__ = ["STEPS", "IllegalStep", "Lifecycle", "derived", "step"]
+__all__ = ["STEPS", "IllegalStep", "Lifecycle", "derived", "reopened", "step"]
 
 
 class Lifecycle(StrEnum):
@@ -23,7 +23,7 @@ class Lifecycle(StrEnum):
     ON_THE_WAY = auto()
     DONE = auto()
     REFUSED = auto()  #: by every agency: another must be found
-    CLOSED = auto()
+    CLOSED = auto()  #: nothing more is to be done; a person may reopen it
 
 
 DRAFT, OPEN, FORWARDED, ACCEPTED, ON_THE_WAY, DONE, REFUSED, CLOSED = Lifecycle
@@ -38,7 +38,7 @@ STEPS: dict[Lifecycle, frozenset[Lifecycle]] = {
     ON_THE_WAY: _WITH_AGENCIES - {ON_THE_WAY} | {CLOSED},
     DONE: _WITH_AGENCIES - {DONE} | {CLOSED},
     REFUSED: _WITH_AGENCIES - {REFUSED} | {CLOSED},
-    CLOSED: frozenset(),
+    CLOSED: _WITH_AGENCIES | {OPEN},  # reopened: as far as its agencies are, or open if there are none
 }
 
 #: what one forwarding's state makes of the ticket, least advanced first
@@ -55,6 +55,12 @@ _ADVANCE = [FORWARDED, ACCEPTED, ON_THE_WAY, DONE]
 def step(now: Lifecycle, to: Lifecycle) -> Lifecycle:
     """The state after the step; raises IllegalStep where the table has none."""
     return steps.step("a ticket", STEPS, now, to)
+
+
+def reopened(forwardings: Iterable[forwarding.State]) -> Lifecycle:
+    """Where a ticket stands that is not closed any more."""
+    states = list(forwardings)
+    return derived(states) if states else OPEN
 
 
 def derived(forwardings: Iterable[forwarding.State]) -> Lifecycle:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.audit import Entry, Trail
-from db.models import Agency, Audit, CallTicket, Forwarding, OutboxMessage, Service, Ticket, TicketNumber
+from db.models import Agency, Audit, Call, CallTicket, Forwarding, OutboxMessage, Service, Ticket, TicketNumber
 from tickets import clocks, numbers
 from tickets.delivery import SENT, WAITING
 from tickets.forwarding import QUEUED, REFUSED
@@ -112,6 +112,16 @@ def next_number(connection: Connection, series: str) -> str:
 async def ticket(session: AsyncSession, ticket_id: int) -> Ticket:
     """Raises Unknown."""
     return _found(await session.get(Ticket, ticket_id), "ticket", ticket_id)
+
+
+async def ticket_with_number(session: AsyncSession, number: str) -> Ticket:
+    """Raises Unknown."""
+    return _found(await session.scalar(select(Ticket).where(Ticket.number == number)), "ticket", number)
+
+
+async def calls(session: AsyncSession, call_ids: Sequence[str]) -> Sequence[Call]:
+    """Those of them that have a record."""
+    return (await session.scalars(select(Call).where(Call.id.in_(call_ids)))).all() if call_ids else []
 
 
 async def tickets_of(session: AsyncSession, call_id: str) -> Sequence[Ticket]:

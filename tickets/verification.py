@@ -1,6 +1,6 @@
 """tickets ◆ Whether a report is true: the check before forwarding, and what A1 needs. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum, auto
 
 from tickets import steps
@@ -26,18 +26,29 @@ STEPS: dict[Verification, frozenset[Verification]] = {
     CANNOT_BE_CHECKED: frozenset({CHECKING}),
 }
 
-_A1_NEEDS = ("topic", "place", "narrative", "evidence")
-
 
 def step(now: Verification, to: Verification) -> Verification:
     """The result after the step; raises IllegalStep where the table has none."""
     return steps.step("a report", STEPS, now, to)
 
 
-def missing_fields(values: Mapping[str, str | None]) -> list[str]:
-    """What A1 still needs, in the order of the form. Blanks are nothing, and "any" is no topic."""
-    return [
-        name
-        for name in _A1_NEEDS
-        if not (values.get(name) or "").strip() or (name, values[name]) == ("topic", "any")
-    ]
+def missing_fields(values: Mapping[str, str | None], answers: Mapping[str, str], required: Iterable[str]) -> list[str]:
+    """What A1 still needs, in the order of the form. Blanks are nothing, and "any" is no topic.
+
+    The place is told in words or by its village. The evidence are the answers to the questions that the category's
+    script requires (`required`, their keys); where it requires none, the evidence is told in words.
+    """
+    missing = [name for name in ("topic", "place", "narrative") if not _told(values, name)]
+    if "topic" not in missing and values["topic"] == "any":
+        missing.insert(0, "topic")
+    if "place" in missing and _told(values, "village"):
+        missing.remove("place")
+    keys = list(required)
+    missing += [f"answers.{key}" for key in keys if not _told(answers, key)]
+    if not keys and not _told(values, "evidence"):
+        missing.append("evidence")
+    return missing
+
+
+def _told(values: Mapping[str, str | None], name: str) -> bool:
+    return bool((values.get(name) or "").strip())

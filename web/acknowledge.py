@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from db.engine import reading_session
-from tickets import acknowledge, link
+from tickets import acknowledge, link, setup_store
 from tickets import store as tickets
+from tickets.told import told
 from web import pages, problems
 from web.house import House
 from web.shapes import moment
@@ -31,10 +32,10 @@ def router(house: House) -> APIRouter:
         async with reading_session(house.sessions) as session:
             forwarding, agency = await tickets.forwarding(session, forwarding_id)
             ticket = await tickets.ticket(session, forwarding.ticket_id)
+            about = await setup_store.about(session, ticket)
         at = forwarding.accepted_at
         return pages.Report(
-            ticket.number, ticket.topic, ticket.category, ticket.place, ticket.narrative, ticket.override_reason,
-            agency.name, at and at.astimezone(house.timezone), forwarding.accepted_by)
+            told(ticket, about), agency.name, at and at.astimezone(house.timezone), forwarding.accepted_by)
 
     @routes.get("/{token}")
     async def look(token: str, request: Request) -> Response:

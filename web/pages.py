@@ -7,11 +7,12 @@ through `escape`.
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
 from html import escape
+from typing import Any
 
 from routing.desk import Desk
 from routing.operators import OFFERED, PAUSED, TALKING, WRAP_UP
@@ -61,6 +62,7 @@ button{width:100%;margin-top:1rem;font:inherit;font-size:1.35rem;font-weight:600
 background:var(--good);color:#fff;cursor:pointer}
 button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid #2462c4;outline-offset:2px}
 .done{background:#e3f1ea;border-color:#9ccbb6;font-size:1.2rem}
+.unverified{background:#fbe6e4;border-color:var(--bad);font-size:1.2rem;overflow-wrap:anywhere}
 """
 #: For the content security policy: this style and no other.
 STYLE_HASH = "sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -154,12 +156,7 @@ def _minutes(seconds: float) -> str:
 class Report:
     """What an agency sees behind its link."""
 
-    number: str
-    topic: str
-    category: str | None
-    place: str | None
-    narrative: str | None
-    override_reason: str | None     #: why it was forwarded without A1
+    told: Mapping[str, Any]         #: a `tickets.told.told`
     agency_name: str
     accepted_at: datetime | None    #: in the zone in which it is to be told
     accepted_by: str | None
@@ -167,22 +164,43 @@ class Report:
 
 def report_page(report: Report, thanks: str = "") -> str:
     """The report, and the button that accepts it; no button once it was accepted. `thanks` stands above it all."""
-    fields = [
-        ("Nomor tiket", report.number),
-        ("Jenis", ", ".join(filter(None, (words.TOPICS.get(report.topic, report.topic), report.category)))),
-        ("Tempat", report.place or "tidak disebutkan"),
-        ("Kejadian", report.narrative or "tidak disebutkan"),
-        *([("Diteruskan sebelum terverifikasi A1, karena", report.override_reason)] if report.override_reason else []),
-    ]
-    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in fields)
-    return _page("id", f"Laporan {report.number}", f"""
+    told = report.told
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _fields(told))
+    return _page("id", f"Laporan {told['ticket']}", f"""
 <header class="narrow"><span>{words.ID.title}</span><span>{escape(report.agency_name)}</span></header>
 <main class="sheet">
 <h1>{escape(thanks) or "Laporan untuk ditindaklanjuti"}</h1>
-<dl class="card">{listed}</dl>
+{_unverified(told)}<dl class="card">{listed}</dl>
 {_BUTTON if report.accepted_at is None else _accepted(report)}
 </main>
 """)
+
+
+def _fields(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of what is known, in the order in which it is needed."""
+    kind = (words.TOPICS.get(told["topic"], told["topic"]), told["category_name"] or told["category"])
+    where = told["latitude"], told["longitude"]
+    area = ", ".join(filter(None, (told["village"], told["subdistrict"])))
+    about = ", ".join(filter(None, (told["subject_name"], told["subject_number"])))
+    return [
+        ("Nomor tiket", told["ticket"]),
+        ("Jenis", ", ".join(filter(None, kind))),
+        ("Tempat", told["place"] or "tidak disebutkan"),
+        *([("Wilayah", area)] if area else []),
+        *([("Koordinat", f"{where[0]:.6f}, {where[1]:.6f}")] if None not in where else []),
+        ("Kejadian", told["narrative"] or "tidak disebutkan"),
+        *([("Mengenai", about)] if about else []),
+        *((one["name"], str(one["value"])) for one in (*told["answers"], *told["form"])),
+    ]
+
+
+def _unverified(told: Mapping[str, Any]) -> str:
+    """Above everything else, for whoever goes there."""
+    if not told["unverified"]:
+        return ""
+    by, why = escape(told["override"]["by"]), escape(told["override"]["why"])
+    return (f'<p class="card unverified"><strong>BELUM TERVERIFIKASI (bukan A1).</strong> Diteruskan karena '
+            f"keselamatan jiwa terancam, atas tanggung jawab {by}: {why}</p>")
 
 
 _BUTTON = """<form class="card" method="post"><label for="by">Nama Anda (boleh kosong)</label>

@@ -3,14 +3,16 @@
 import base64
 import binascii
 import unicodedata
+import warnings
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from fastapi import Path
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,7 +25,6 @@ from pydantic import (
 from calls.disposition import Disposition
 from db.models import Base
 from ivr.menu import TOPICS
-from tickets.verification import Verification
 
 #: Bytes of the longest body of all, for routes that take files: a file of 10 MB and what a form wraps it in.
 LONGEST_UPLOAD = 10_100_000
@@ -31,7 +32,8 @@ LONGEST_UPLOAD = 10_100_000
 _BIGGEST = 2**31 - 1
 
 
-def _text(text: str) -> str:
+def storable(text: str) -> str:
+    """The text. Raises ValueError for control characters but \\n and \\t."""
     if any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text):
         raise ValueError("a text holds no control characters but line breaks (\\n) and tabs")
     return text
@@ -41,6 +43,12 @@ def _line(text: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in text):
         raise ValueError("this is one line: no line breaks, no control characters")
     return text
+
+
+def _when(at: datetime) -> datetime:
+    if not 2000 <= at.year < 3000:
+        raise ValueError("a moment lies in the years 2000 to 2999")
+    return at
 
 
 def _topic(topic: str) -> str:
@@ -68,11 +76,13 @@ def _signing_secret(secret: str) -> str:
 
 
 #: what somebody tells, as long as it takes
-Words = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_text)]
+Words = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(storable)]
 Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(_text)]
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(storable)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_line)]
+#: a moment, with its zone
+When = Annotated[AwareDatetime, AfterValidator(_when)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 
@@ -102,46 +112,12 @@ class PauseBody(Body):
     why: Name
 
 
-class FormBody(Body):
-    """What is given is written; null or blanks empty a field."""
-
-    topic: Topic | None = None
-    category: Line | None = None
-    place: Words | None = None
-    narrative: Words | None = None
-    reporter_name: Line | None = None
-    reporter_number: Line | None = None
-
-    def given(self) -> dict[str, str | None]:
-        """The form's fields that were sent."""
-        return self.model_dump(exclude_unset=True)
-
-
-class VerificationBody(Body):
-    """How the check goes: it begins ("checking"), or ends with a result and how that was found."""
-
-    result: Literal[Verification.CHECKING, Verification.A1, Verification.NOT_TRUE, Verification.CANNOT_BE_CHECKED]
-    evidence: Words = ""
-
-
-class OverrideBody(Body):
-    """The danger that cannot wait for A1."""
-
-    reason: Reason
-
-
-class ForwardBody(Body):
-    """To whom."""
-
-    agencies: list[Code] = Field(min_length=1, max_length=50)
-
-
 class AgencyBody(Body):
     """An agency as it shall be. Without an address its reports wait; without a secret it keeps its own, or gets one."""
 
     name: Name
     url: Annotated[Line, AfterValidator(_address)] | None
-    topics: list[Topic] = Field(max_length=len(TOPICS))
+    topics: list[Code] = Field(max_length=30)
     phone: Line | None = None
     active: bool = True
     secret: Annotated[str, AfterValidator(_signing_secret)] | None = None
@@ -174,7 +150,9 @@ def model_of(table: type[Base], name: str = "", *, without: Collection[str] = ()
     types = get_type_hints(table)
     fields = {column.key: _answered(get_args(types[column.key])[0]) for column in table.__table__.columns
               if column.key not in without}
-    return create_model(name or table.__name__, __base__=Answer, __doc__=table.__doc__, **(fields | more))
+    with warnings.catch_warnings():     # a column may be called as a method of pydantic's that is on its way out
+        warnings.filterwarnings("ignore", message="Field name .* shadows an attribute", category=UserWarning)
+        return create_model(name or table.__name__, __base__=Answer, __doc__=table.__doc__, **(fields | more))
 
 
 def _answered(kind: Any) -> Any:

@@ -1,62 +1,76 @@
 """web: tickets, for desks and programs. Each route is one step of `tickets.service`; the answer is the ticket as it
-then stands, with everybody it was forwarded to."""
+then stands, with everybody it was forwarded to, whom the rules propose, and what A1 still needs.
+
+An agency's people see what was forwarded to their agency: the report, nothing about the reporter, and no history.
+"""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.engine import reading_session
+from db.models import Agency, Forwarding, OutboxMessage, Ticket
 from people.person import Person
 from people.rights import CHANGE, READ, Resource, Role
-from tickets import service
+from tickets import clocks, filling, search_store, service
 from tickets import store as tickets
+from tickets.forwarding import State
+from tickets.lifecycle import Lifecycle
+from tickets.told import is_unverified
 from tickets.verification import Verification
-from web import etags, shapes
+from web import etags, ticket_shapes
 from web.access import may
 from web.etags import Seen
 from web.house import House
-from web.shapes import row
+from web.shapes import TicketId, row
+from web.ticket_shapes import TicketSaid
 
+Reader = Annotated[Person, may(READ, Resource.TICKETS)]
 Changer = Annotated[Person, may(CHANGE, Resource.TICKETS)]
+Overrider = Annotated[Person, may(CHANGE, Resource.OVERRIDE)]
+ForwardingId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 def router(house: House) -> APIRouter:
     """Routes under /api/tickets."""
-    routes = APIRouter(prefix="/tickets/{ticket_id}")
+    routes = APIRouter(prefix="/tickets")
 
     async def answer(who: Person, ticket_id: int, response: Response) -> dict[str, Any]:
         async with reading_session(house.sessions) as session:
-            told = await forwardings(session, ticket_id)
-            if who.role is Role.AGENCY and who.agency not in [forwarding["agency"] for forwarding in told]:
-                raise tickets.Unknown(f"there is no ticket {ticket_id}")
             ticket = await tickets.ticket(session, ticket_id)
-            etags.tag(response, ticket.version)
-            return row(ticket) | {
-                "calls": list(await tickets.calls_of(session, ticket_id)),
-                "forwardings": told,
-                "history": [row(step, without=_SEALED) for step in await tickets.history(session, ticket_id)],
-            }
+            said = await _whole(session, ticket, house)
+        etags.tag(response, ticket.version)
+        return said if who.role is not Role.AGENCY else _for_agency(said, who.agency)
 
-    @routes.get("")
-    async def one(
-        who: Annotated[Person, may(READ, Resource.TICKETS)], ticket_id: shapes.TicketId, response: Response
-    ) -> dict[str, Any]:
+    @routes.post("", status_code=201, response_model=TicketSaid)
+    async def opens(who: Changer, body: ticket_shapes.OpenBody, response: Response) -> Any:
+        """A ticket that a person opens: a report that came without a call, or one more out of a call."""
+        ticket = await service.open_ticket(
+            house.sessions, service=body.service, source=body.source, calls=body.calls, values=body.given(),
+            by=who.name, now=datetime.now(house.timezone))
+        response.headers["Location"] = f"/api/tickets/{ticket.id}"
+        return await answer(who, ticket.id, response)
+
+    @routes.get("/{ticket_id}", response_model=TicketSaid)
+    async def one(who: Reader, ticket_id: TicketId, response: Response) -> Any:
         """An agency's people see what was forwarded to their agency."""
         return await answer(who, ticket_id, response)
 
-    @routes.patch("")
+    @routes.patch("/{ticket_id}", response_model=TicketSaid)
     async def fill(
-        who: Changer, ticket_id: shapes.TicketId, seen: Seen, body: shapes.FormBody, response: Response
-    ) -> dict[str, Any]:
+        who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.FillBody, response: Response
+    ) -> Any:
+        """Write fields of the ticket; what is not given stays."""
         await service.fill(house.sessions, ticket_id, body.given(), by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/verification")
+    @routes.post("/{ticket_id}/verification", response_model=TicketSaid)
     async def verification(
-        who: Changer, ticket_id: shapes.TicketId, seen: Seen, body: shapes.VerificationBody, response: Response
-    ) -> dict[str, Any]:
+        who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.VerificationBody, response: Response
+    ) -> Any:
+        """A1 needs what `missing` says; the answers to the required questions of the category are its evidence."""
         if body.result is Verification.CHECKING:
             await service.begin_check(house.sessions, ticket_id, by=who.name, now=_now(), version=seen)
         else:
@@ -64,39 +78,87 @@ def router(house: House) -> APIRouter:
                 house.sessions, ticket_id, body.result, body.evidence, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/override")
+    @routes.post("/{ticket_id}/override", response_model=TicketSaid)
     async def override(
-        who: Annotated[Person, may(CHANGE, Resource.OVERRIDE)], ticket_id: shapes.TicketId, seen: Seen,
-        body: shapes.OverrideBody, response: Response,
-    ) -> dict[str, Any]:
+        who: Overrider, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ReasonBody, response: Response
+    ) -> Any:
+        """Danger to life: it may be forwarded before A1, marked unverified, and the name stands there for ever."""
         await service.override(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/forward")
+    @routes.post("/{ticket_id}/forward", response_model=TicketSaid)
     async def forward(
-        who: Changer, ticket_id: shapes.TicketId, seen: Seen, body: shapes.ForwardBody, response: Response
-    ) -> dict[str, Any]:
+        who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ForwardBody, response: Response
+    ) -> Any:
+        """To all of these agencies or to none."""
         await service.forward(house.sessions, ticket_id, body.agencies, by=who.name, now=_now(), version=seen)
         house.wake_outbox.set()
+        return await answer(who, ticket_id, response)
+
+    @routes.post("/{ticket_id}/forwardings/{forwarding_id}", response_model=TicketSaid)
+    async def agency_said(
+        who: Changer, ticket_id: TicketId, forwarding_id: ForwardingId, seen: Seen,
+        body: ticket_shapes.AgencySaidBody, response: Response,
+    ) -> Any:
+        """What an agency said by telephone, or otherwise than by its link."""
+        async with reading_session(house.sessions) as session:
+            if (await tickets.forwarding(session, forwarding_id))[0].ticket_id != ticket_id:
+                raise tickets.Unknown(f"ticket {ticket_id} has no forwarding {forwarding_id}")
+        await service.agency_said(
+            house.sessions, forwarding_id, body.state, body.why, by=who.name, now=_now(), version=seen)
+        return await answer(who, ticket_id, response)
+
+    @routes.post("/{ticket_id}/close", response_model=TicketSaid)
+    async def close(
+        who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ReasonBody, response: Response
+    ) -> Any:
+        """Nothing more is to be done. Not while an agency has not acknowledged."""
+        await service.close(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
+        return await answer(who, ticket_id, response)
+
+    @routes.post("/{ticket_id}/reopen", response_model=TicketSaid)
+    async def reopen(
+        who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ReasonBody, response: Response
+    ) -> Any:
+        """There is more to be done after all."""
+        await service.reopen(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
     return routes
 
 
-async def forwardings(session: AsyncSession, ticket_id: int) -> list[dict[str, Any]]:
-    """Whom the ticket was forwarded to, how far each is, and how far the message that tells them."""
-    told = []
-    for forwarding, agency in await tickets.forwardings_of(session, ticket_id):
-        message = await tickets.message_of(session, forwarding.id)
-        told.append(row(forwarding, without=_OURS | {"agency_id"}) | {
-            "agency": agency.code, "agency_name": agency.name,
-            "message": row(message, without=_OURS | {"forwarding_id", "payload"}),
-        })
-    return told
+def told(forwarding: Forwarding, agency: Agency, message: OutboxMessage) -> dict[str, Any]:
+    """Whom the ticket was forwarded to, how far they are, and how far the message that tells them."""
+    return row(forwarding, without={"ticket_id", "agency_id"}) | {
+        "agency": agency.code, "agency_name": agency.name,
+        "message": row(message, without={"id", "forwarding_id", "payload"}),
+    }
 
 
-#: what the answer says already, or nobody outside needs
-_OURS = frozenset({"id", "ticket_id"})
+async def _whole(session: AsyncSession, ticket: Ticket, house: House) -> dict[str, Any]:
+    now = datetime.now(house.timezone)
+    forwardings = (await search_store.forwardings_of(session, [ticket.id]))[ticket.id]
+    asked = [clocks.Asked(State(one.state), one.accept_by) for one, _, _ in forwardings]
+    proposed = await service.proposed_agencies(session, ticket, now.time())
+    return row(ticket) | {
+        "unverified": is_unverified(ticket),
+        "missing": await filling.missing(session, ticket),
+        "late": clocks.late(Lifecycle(ticket.lifecycle), ticket.due_at, asked, now),
+        "calls": list(await tickets.calls_of(session, ticket.id)),
+        "proposed": [{"agency": one.code, "name": one.name, "phone": one.phone} for one in proposed],
+        "forwardings": [told(*each) for each in forwardings],
+        "history": [row(step, without=_SEALED) for step in await tickets.history(session, ticket.id)],
+    }
+
+
+def _for_agency(said: dict[str, Any], agency: str | None) -> dict[str, Any]:
+    """What was forwarded to them. Raises tickets.store.Unknown."""
+    theirs = [one for one in said["forwardings"] if one["agency"] == agency]
+    if not theirs:
+        raise tickets.Unknown(f"there is no ticket {said['id']}")
+    nothing: dict[str, Any] = {"calls": [], "proposed": [], "missing": [], "history": []}
+    return said | nothing | {"forwardings": theirs, "reporter_name": None, "reporter_number": None}
+
 
 #: of a line of history: what only the audit needs
 _SEALED = frozenset({"what", "which", "digest", "chain"})

@@ -99,5 +99,6 @@ EN = Words(
 #: What callers and operators call a topic, for agencies.
 TOPICS = {
     "fire": "Kebakaran", "medical": "Medis", "police": "Keamanan", "disaster": "Bencana alam", "social": "Sosial",
+    "health": "Kesehatan", "housing": "Perumahan",
     "information": "Informasi", "any": "Belum ditentukan",
 }

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from db.audit import Trail
 from db.models import Agency, Ticket
 from routing.store import seed
-from tickets import service, store
+from tickets import service, setup_store, store
 from tickets.verification import A1
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -83,6 +83,7 @@ class Desk:
 async def desk(engine: AsyncEngine, sessions: Sessions) -> Desk:
     async with engine.begin() as connection:
         await connection.run_sync(seed)
+        await connection.run_sync(setup_store.seed)
     return Desk(engine, sessions)
 
 

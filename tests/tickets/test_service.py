@@ -71,7 +71,7 @@ async def test_of_two_who_save_at_once_one_is_told(desk) -> None:
 
 async def test_a_field_that_the_form_does_not_have_is_refused(desk) -> None:
     ticket_id = await desk.draft()
-    with pytest.raises(ValueError, match="no lifecycle, verification; it has topic, category"):
+    with pytest.raises(ValueError, match="no lifecycle, verification; what can be written is topic, category"):
         await service.fill(
             desk.sessions, ticket_id, {"verification": "a1", "lifecycle": "x"}, by="op01", now=NOW
         )
@@ -147,7 +147,7 @@ async def test_danger_to_life_goes_out_unverified_and_says_so(desk) -> None:
     assert ticket.lifecycle == "forwarded"
     async with desk.sessions() as session:
         message = await store.message_of(session, await desk.forwarding_id(ticket_id, "polres"))
-    assert message.payload["verification"] == "open"
+    assert (message.payload["verification"], message.payload["unverified"]) == ("open", True)
     assert message.payload["override"] == {"by": "op01", "why": "screams, then silence"}
     assert ("op01", "override_by", None, "op01", "screams, then silence") in await desk.history(ticket_id)
 
@@ -167,11 +167,22 @@ async def test_forwarding_makes_one_row_and_one_message_for_each_agency_named(de
     }
     assert messages[0].payload == {
         "ticket": "2611-0001",
+        "service": "emergency",
         "topic": "fire",
         "category": None,
+        "category_name": None,
         "place": "Pasar Rogojampi",
+        "subdistrict": None,
+        "village": None,
+        "latitude": None,
+        "longitude": None,
         "narrative": "Api di kios nomor 3",
+        "subject_name": None,
+        "subject_number": None,
+        "answers": [],
+        "form": [],
         "verification": "a1",
+        "unverified": False,
         "override": None,
     }
     assert ("op01", "forwarding damkar", None, "queued", None) in await desk.history(ticket_id)
@@ -236,6 +247,22 @@ async def test_the_ticket_follows_the_least_advanced_of_its_agencies(desk) -> No
         assert (row.accepted_at, row.accepted_by) == (LATER, "op01")
 
 
+async def test_an_agency_has_five_minutes_and_five_more_when_it_is_asked_again(desk) -> None:
+    ticket_id = await desk.forwarded("damkar")
+    forwarding_id, five = await desk.forwarding_id(ticket_id), timedelta(minutes=5)
+
+    async def clock() -> tuple[datetime | None, datetime | None]:
+        async with desk.sessions() as session:
+            row, _ = await store.forwarding(session, forwarding_id)
+            return row.accept_by, row.accepted_at
+
+    assert await clock() == (NOW + five, None)
+    for said in (ACCEPTED, REFUSED):
+        await service.agency_said(desk.sessions, forwarding_id, said, "by phone", by="op01", now=NOW)
+    await service.forward(desk.sessions, ticket_id, ["damkar"], by="op01", now=LATER)
+    assert await clock() == (LATER + five, None)
+
+
 async def test_a_step_that_an_agency_cannot_take_changes_nothing(desk) -> None:
     ticket_id = await desk.forwarded("damkar")
     lines = await desk.history(ticket_id)
@@ -273,21 +300,29 @@ async def test_a_draft_is_closed_with_a_reason_and_then_stays_as_it_is(desk) -> 
             await attempt
 
 
+async def test_a_ticket_that_was_closed_is_reopened_with_a_reason_and_stands_where_its_agencies_are(desk) -> None:
+    told, quiet = await desk.forwarded("damkar"), await desk.filled()
+    await service.agency_said(desk.sessions, await desk.forwarding_id(told), ACCEPTED, "", by="op01", now=NOW)
+    for ticket_id, stands in ((told, "accepted"), (quiet, "open")):
+        with pytest.raises(IllegalStep, match="is not closed"):
+            await service.reopen(desk.sessions, ticket_id, "more smoke", by="op01", now=NOW)
+        await service.close(desk.sessions, ticket_id, "over", by="op01", now=NOW)
+        with pytest.raises(ValueError, match="reopened with a reason"):
+            await service.reopen(desk.sessions, ticket_id, " ", by="op01", now=NOW)
+        ticket = await service.reopen(desk.sessions, ticket_id, "more smoke", by="op01", now=LATER)
+        assert ticket.lifecycle == stands
+        assert (await desk.history(ticket_id))[-1] == ("op01", "lifecycle", "closed", stands, "more smoke")
+
+
 async def test_what_no_agency_has_accepted_is_not_closed(desk) -> None:
     ticket_id = await desk.forwarded("damkar")
     with pytest.raises(IllegalStep, match="forwarded cannot become closed"):
         await service.close(desk.sessions, ticket_id, "done with it", by="op01", now=NOW)
 
 
-async def test_agencies_are_proposed_by_topic(desk) -> None:
-    async with desk.sessions() as session:
-        assert [agency.code for agency in await service.proposed_agencies(session, "medical")] == ["psc119"]
-        assert await service.proposed_agencies(session, "any") == []
-
-
 OPERATIONS = st.lists(
     st.sampled_from(
-        ["fill", "check", "a1", "not_true", "override", "blank", "forward", "close", *forwarding.State]
+        ["fill", "check", "a1", "not_true", "override", "blank", "forward", "close", "reopen", *forwarding.State]
     ),
     max_size=14,
 )
@@ -333,6 +368,7 @@ async def play(desk, ticket_id: int, operation: str) -> None:
         "blank": lambda: service.override(s, ticket_id, " ", **by),
         "forward": lambda: service.forward(s, ticket_id, ["damkar"], **by),
         "close": lambda: service.close(s, ticket_id, "over", **by),
+        "reopen": lambda: service.reopen(s, ticket_id, "not over", **by),
     }[operation]()
 
 

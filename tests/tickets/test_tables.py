@@ -55,8 +55,8 @@ def test_an_illegal_step_says_what_is_possible_instead() -> None:
         verification.step(verification.OPEN, A1)
     assert str(told.value) == "a report that is open cannot become A1; it can become: checking"
     with pytest.raises(IllegalStep) as told:
-        lifecycle.step(lifecycle.CLOSED, lifecycle.ON_THE_WAY)
-    assert str(told.value) == "a ticket that is closed cannot become on the way; nothing follows after that"
+        forwarding.step(forwarding.DONE, forwarding.ON_THE_WAY)
+    assert str(told.value) == "a forwarding that is done cannot become on the way; nothing follows after that"
 
 
 def test_a_ticket_that_no_agency_has_accepted_cannot_be_closed() -> None:
@@ -113,22 +113,57 @@ def test_whatever_agencies_do_is_a_legal_step_of_the_ticket(
     assert now is to or lifecycle.step(now, to) is to
 
 
-fields = st.fixed_dictionaries(
-    {},
-    optional={
-        name: st.none() | blank | st.just("any") | st.text()
-        for name in ("topic", "place", "narrative", "evidence", "category")
-    },
+@given(st.lists(st.sampled_from(forwarding.State), max_size=6))
+def test_a_closed_ticket_that_is_reopened_stands_where_its_agencies_are(states: list[forwarding.State]) -> None:
+    to = lifecycle.reopened(states)
+    assert to is (lifecycle.derived(states) if states else lifecycle.OPEN)
+    assert lifecycle.step(lifecycle.CLOSED, to) is to
+
+
+@pytest.mark.parametrize("now", lifecycle.Lifecycle)
+def test_from_everywhere_a_ticket_can_come_to_its_end(now: lifecycle.Lifecycle) -> None:
+    reached, ahead = {now}, [now]
+    while ahead:
+        new = lifecycle.STEPS[ahead.pop()] - reached
+        reached |= new
+        ahead += new
+    assert lifecycle.CLOSED in reached
+
+
+def words(*names: str) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {}, optional={name: st.none() | blank | st.just("any") | st.text() for name in names}
+    )
+
+
+def empty(values: Mapping[str, Any], name: str) -> bool:
+    return (values.get(name) or "").strip() == ""
+
+
+@given(
+    words("topic", "place", "village", "narrative", "evidence", "category"),
+    words("burning", "trapped", "injured"),
+    st.lists(st.sampled_from(["burning", "trapped"]), unique=True),
 )
+def test_a1_misses_exactly_what_has_no_word_in_it(
+    values: dict[str, Any], answers: dict[str, Any], required: list[str]
+) -> None:
+    missing = verification.missing_fields(values, answers, required)
+    assert ("topic" in missing) is (empty(values, "topic") or values["topic"] == "any")
+    assert ("place" in missing) is (empty(values, "place") and empty(values, "village"))
+    assert ("narrative" in missing) is empty(values, "narrative")
+    assert [name for name in missing if name.startswith("answers.")] == [
+        f"answers.{key}" for key in required if empty(answers, key)
+    ]
+    assert ("evidence" in missing) is (not required and empty(values, "evidence"))
+    assert set(missing) <= {"topic", "place", "narrative", "evidence", *(f"answers.{key}" for key in required)}
+    assert len(set(missing)) == len(missing)
 
 
-@given(fields)
-def test_a1_misses_exactly_the_fields_without_a_word_in_them(values: dict[str, str | None]) -> None:
-    missing = verification.missing_fields(values)
-    for name in ("topic", "place", "narrative", "evidence"):
-        empty = (values.get(name) or "").strip() == "" or (name == "topic" and values[name] == "any")
-        assert (name in missing) is empty
-    assert "category" not in missing
+@pytest.mark.parametrize("now", verification.Verification)
+def test_a_report_is_marked_unverified_while_it_stands_on_an_override_alone(now: verification.Verification) -> None:
+    assert forwarding.unverified(now, Override("op01", "trapped")) is (now is not A1)
+    assert forwarding.unverified(now, None) is False
 
 
 @pytest.mark.parametrize("now", verification.Verification)

@@ -28,6 +28,7 @@ from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import READY
 from routing.store import seed
+from tickets import setup_store
 from tickets import store as tickets
 from web.app import make_app
 from web.health import Check
@@ -42,6 +43,9 @@ NUMBER = "+62 555 0112"
 #: one of each role, beside the operators
 PEOPLE = {
     "siti": Role.SUPERVISOR, "adi": Role.ADMIN, "qori": Role.QA, "damkar-jaga": Role.AGENCY, "polisi-jaga": Role.AGENCY}
+#: one for each role
+SOMEBODY = {
+    Role.OPERATOR: "op01", Role.SUPERVISOR: "siti", Role.ADMIN: "adi", Role.QA: "qori", Role.AGENCY: "damkar-jaga"}
 
 
 def token_of(name: str) -> str:
@@ -222,6 +226,7 @@ async def moved_in(engine: AsyncEngine) -> None:
     """The seed, and somebody of each role with their token."""
     async with engine.begin() as connection:
         await connection.run_sync(seed)
+        await connection.run_sync(setup_store.seed)
         await connection.run_sync(people.seed, NOW)
     async with AsyncSession(engine) as session, session.begin():
         for name, role in PEOPLE.items():

@@ -67,7 +67,7 @@ async def test_a_person_is_thanked_and_finds_no_button_any_more(doors: Doors) ->
 
 
 async def test_hostile_texts_are_only_texts(doors: Doors) -> None:
-    ticket = await doors.forwarded(place=HOSTILE, narrative=HOSTILE, category=HOSTILE)
+    ticket = await doors.forwarded(place=HOSTILE, narrative=HOSTILE, subject_name=HOSTILE)
     path = await link_of(doors, ticket)
     async with aiohttp.ClientSession(doors.url) as agency, agency.post(path, data={"by": HOSTILE}) as answer:
         page = await answer.text()

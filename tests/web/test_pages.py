@@ -9,13 +9,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from db.models import Category, Ticket
 from routing.desk import Desk
 from routing.operators import OFFERED, OUT, PAUSED, READY, TALKING, WRAP_UP, State
+from tickets.told import About, told
 from web import pages, words
 from web.pages import Answer
 
 AT = datetime(2026, 11, 22, 10, 5, 9, tzinfo=ZoneInfo("Asia/Jakarta"))
-REPORT = pages.Report("2611-0042", "fire", None, "Pasar", "Api", None, "Damkar", None, None)
+TOLD = told(Ticket(
+    number="2611-0042", service="emergency", topic="fire", place="Pasar", narrative="Api", verification="a1",
+    answers={}, form={}), About())
+REPORT = pages.Report(TOLD, "Damkar", None, None)
 
 
 def desk(state: State, *, on_shift: bool = True, device: str = "NOT_INUSE") -> Desk:
@@ -93,14 +98,35 @@ def test_a_page_fetches_nothing_and_its_style_is_the_one_that_is_allowed(page: s
 
 def test_every_text_of_a_report_is_only_text() -> None:
     evil = "<b onclick='x'>\"&"
-    hostile = pages.Report(evil, evil, evil, evil, evil, evil, evil, AT, evil)
+    asked = [{"key": "x", "name": evil, "value": evil}]
+    texts = dict.fromkeys((name for name, value in TOLD.items() if value is None or isinstance(value, str)), evil)
+    danger = {"unverified": True, "override": {"by": evil, "why": evil}}
+    numbers = {"latitude": -8.25, "longitude": 114.3}
+    hostile = pages.Report(TOLD | texts | danger | numbers | {"answers": asked, "form": asked}, evil, AT, evil)
     page = pages.report_page(hostile, evil)
     assert "<b " not in page
-    assert page.count("&lt;b onclick=&#x27;x&#x27;&gt;&quot;&amp;") == 10
+    assert page.count("&lt;b onclick=&#x27;x&#x27;&gt;&quot;&amp;") == 19
 
 
 def test_a_report_that_went_out_without_a1_says_so() -> None:
-    assert "sebelum terverifikasi" not in pages.report_page(REPORT)
-    page = pages.report_page(dataclasses.replace(REPORT, override_reason="Anak di sumur"))
-    assert "sebelum terverifikasi A1" in page
-    assert "Anak di sumur" in page
+    assert "BELUM TERVERIFIKASI" not in pages.report_page(REPORT)
+    danger = {"unverified": True, "override": {"by": "op01", "why": "Anak di sumur"}}
+    page = pages.report_page(dataclasses.replace(REPORT, told=TOLD | danger))
+    for said in ("BELUM TERVERIFIKASI (bukan A1)", "op01", "Anak di sumur"):
+        assert said in page
+
+
+def test_an_agency_reads_what_was_asked_and_whom_it_is_about() -> None:
+    script = {"questions": [{"key": "trapped", "text": "Ada yang terjebak?", "required": True}]}
+    about = About(Category(name="Kebakaran rumah", script=script), "Kecamatan Contoh", "Desa Contoh",
+                  {"properties": {"name": {"title": "Nama"}}})
+    ticket = Ticket(
+        number="2611-0042", service="emergency", topic="fire", category="house-fire", verification="a1",
+        latitude=-8.25, longitude=114.3, subject_name="Mbah Contoh", reporter_name="Pelapor",
+        reporter_number="0800555001", answers={"trapped": "dua anak", "old": "lama"}, form={"name": "Mbah Contoh"})
+    page = pages.report_page(pages.Report(told(ticket, about), "Damkar", None, None))
+    for said in ("Kebakaran, Kebakaran rumah", "Desa Contoh, Kecamatan Contoh", "-8.250000, 114.300000", "Mbah Contoh",
+                 "<dt>Ada yang terjebak?</dt><dd>dua anak</dd>", "<dt>old</dt><dd>lama</dd>", "<dt>Nama</dt>"):
+        assert said in page
+    assert "Pelapor" not in page
+    assert "0800555001" not in page

@@ -1,6 +1,6 @@
 """Tickets, as desks and programs see and change them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +13,18 @@ async def test_a_ticket_goes_from_draft_to_an_agency(doors: Doors) -> None:
     assert (ticket["lifecycle"], ticket["verification"], ticket["version"]) == ("draft", "open", 1)
     assert (ticket["reporter_number"], ticket["calls"], ticket["forwardings"]) == (NUMBER, ["1763800000.1"], [])
 
-    ticket = await doors.step(ticket, "fill", category="kios", place="Pasar Rogojampi", narrative="Api di kios 3")
+    assert ticket["missing"] == ["place", "narrative", "evidence"]
+    assert [one["agency"] for one in ticket["proposed"]] == ["damkar"]
+
+    ticket = await doors.step(ticket, "fill", category="house-fire", place="Pasar Rogojampi", narrative="Api di kios 3")
     assert (ticket["place"], ticket["lifecycle"]) == ("Pasar Rogojampi", "open")
+    assert ticket["missing"] == ["answers.burning", "answers.trapped"]
+    ticket = await doors.step(ticket, "fill", answers={"burning": "kios kayu", "trapped": "tidak ada"})
+    assert (ticket["answers"]["burning"], ticket["missing"]) == ("kios kayu", [])
     ticket = await doors.step(ticket, "verification", result="checking")
     assert ticket["verification"] == "checking"
-    ticket = await doors.step(ticket, "verification", result="a1", evidence="Called back, smoke seen")
-    assert (ticket["verification"], ticket["verified_by"]) == ("a1", "op01")
+    ticket = await doors.step(ticket, "verification", result="a1")
+    assert (ticket["verification"], ticket["verified_by"], ticket["unverified"]) == ("a1", "op01", False)
     assert not doors.house.wake_outbox.is_set()
     ticket = await doors.step(ticket, "forward", agencies=["damkar"])
 
@@ -66,7 +72,7 @@ async def test_danger_to_life_goes_out_without_a1_and_says_who_answers_for_it(do
     ticket = await doors.step(ticket, "override", reason="Child in the well")
     assert (ticket["override_by"], ticket["override_reason"]) == ("op01", "Child in the well")
     ticket = await doors.step(ticket, "forward", agencies=["damkar"])
-    assert ticket["lifecycle"] == "forwarded"
+    assert (ticket["lifecycle"], ticket["unverified"]) == ("forwarded", True)
 
 
 async def test_an_incomplete_report_is_not_a1_and_the_field_is_named(doors: Doors) -> None:
@@ -117,3 +123,78 @@ async def test_a_ticket_that_is_not_there_is_a_404(doors: Doors, ticket_id: str)
 @pytest.mark.parametrize("ticket_id", ["0", "-1", "x", "2147483648", "99999999999999999999999"])
 async def test_what_cannot_be_the_id_of_a_ticket_is_refused(porch: Doors, ticket_id: str) -> None:
     assert (await porch.ask("GET", f"/api/tickets/{ticket_id}", 422))["field"] == "ticket_id"
+
+
+async def test_a_report_that_came_without_a_call_has_its_services_number_clock_and_form(doors: Doors) -> None:
+    form = {"name": "Mbah Contoh", "address": "Dusun Contoh 3", "family_members": 1}
+    ticket = await doors.by("op01").ask(
+        "POST", "/api/tickets", 201, service="elder", source="walk_in", form=form, category="elder-neglect",
+        reporter_name="Tetangga", subject_name="Mbah Contoh")
+    assert ticket["number"].startswith("L-")
+    assert (ticket["service"], ticket["source"], ticket["topic"], ticket["lifecycle"]) == (
+        "elder", "walk_in", "social", "open")
+    assert (ticket["form"], ticket["form_version"], ticket["calls"]) == (form, 1, [])
+    due, made = (datetime.fromisoformat(ticket[name]) for name in ("due_at", "created_at"))
+    assert due - made == timedelta(hours=4)
+    assert ticket["missing"] == ["place", "narrative", "answers.alone", "answers.eating"]
+    assert await doors.get(f"/api/tickets/{ticket['id']}") == ticket
+
+
+async def test_one_call_may_bring_several_tickets(doors: Doors) -> None:
+    await doors.call()
+    ticket = await doors.by("op01").ask(
+        "POST", "/api/tickets", 201, service="social-welfare", source="call", calls=["1763800000.1"])
+    assert (ticket["calls"], ticket["reporter_number"]) == (["1763800000.1"], NUMBER)
+    assert len((await doors.get("/api/calls/1763800000.1"))["tickets"]) == 2
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({"source": "call"}, "calls"), ({"source": "call", "calls": ["1.1"]}, "calls.0"), ({}, "source"),
+    ({"source": "walk_in", "service": "nothing"}, "service"), ({"source": "pigeon"}, "source"),
+    ({"source": "walk_in", "topic": "housing"}, "topic"),
+    ({"source": "walk_in", "category": "elder-neglect"}, "category"),
+    ({"source": "walk_in", "form": {"name": "x"}}, "form"), ({"source": "walk_in", "answers": {"x": "y"}}, "answers.x"),
+    ({"source": "walk_in", "village": "00.99"}, "village"), ({"source": "walk_in", "latitude": 91}, "latitude"),
+    ({"source": "walk_in", "latitude": 1.5}, "longitude"),
+    ({"source": "walk_in", "narrative": "x" * 10_001}, "narrative"),
+    ({"source": "walk_in", "service": "elder", "form": {"family_members": "two"}}, "form.family_members"),
+    ({"source": "walk_in", "service": "elder", "form": {"colour": "red"}}, "form"),
+    ({"source": "walk_in", "service": "elder", "form": {"dwelling_photo": 77}}, "form.dwelling_photo"),
+    ({"source": "walk_in", "subject_name": "x\ny"}, "subject_name")])
+async def test_a_ticket_that_cannot_be_is_not_opened_at_all(porch: Doors, body: dict[str, Any], field: str) -> None:
+    assert (await porch.by("op01").ask("POST", "/api/tickets", 422, **body))["field"] == field
+    draft = await porch.get(f"/api/tickets/{await porch.draft()}")
+    assert (draft["id"], draft["number"]) == (1, "2611-0001")
+
+
+async def test_what_an_agency_said_by_telephone_is_written_down(doors: Doors) -> None:
+    ticket = await doors.forwarded()
+    [told] = ticket["forwardings"]
+    accept_by, asked = (datetime.fromisoformat(told[name]) for name in ("accept_by", "created_at"))
+    assert accept_by - asked == timedelta(minutes=5)
+    for state in ("accepted", "on_the_way", "done"):
+        ticket = await doors.step(ticket, f"forwardings/{told['id']}", state=state, why="by telephone")
+        assert ticket["lifecycle"] == state
+    problem = await doors.step(ticket, f"forwardings/{told['id']}", 409, state="accepted")
+    assert problem["type"] == "urn:kentongan:problem:step-not-possible"
+    await doors.step(ticket, "forwardings/999", 404, state="accepted")
+    other = await doors.get(f"/api/tickets/{await doors.draft('1.2')}")
+    await doors.step(other, f"forwardings/{told['id']}", 404, state="accepted")
+
+
+async def test_a_ticket_is_closed_and_reopened_with_a_reason(doors: Doors) -> None:
+    ticket = await doors.get(f"/api/tickets/{await doors.draft()}")
+    assert (await doors.step(ticket, "close", 422, reason=" "))["field"] == "reason"
+    ticket = await doors.step(ticket, "close", reason="Nobody there")
+    assert ticket["lifecycle"] == "closed"
+    await doors.step(ticket, "fill", 409, place="Pasar")
+    assert (await doors.step(ticket, "reopen", reason="Called again"))["lifecycle"] == "open"
+
+
+async def test_an_agency_sees_what_was_forwarded_to_it_and_nothing_of_the_reporter(doors: Doors) -> None:
+    ticket = await doors.forwarded(reporter_name="Tetangga", subject_name="Mbah Contoh")
+    seen = await doors.by("damkar-jaga").get(f"/api/tickets/{ticket['id']}")
+    assert (seen["place"], seen["subject_name"], len(seen["forwardings"])) == ("Pasar Rogojampi", "Mbah Contoh", 1)
+    assert (seen["reporter_name"], seen["reporter_number"], seen["calls"], seen["history"]) == (None, None, [], [])
+    await doors.by("polisi-jaga").ask("GET", f"/api/tickets/{ticket['id']}", 404)
+    await doors.by("damkar-jaga").ask("PATCH", f"/api/tickets/{ticket['id']}", 403, seen=1, place="x")

@@ -1,0 +1,235 @@
+"""tickets ◆ A service's own form: JSON Schema (draft 2020-12) that an admin adds without a release. Pure.
+
+A schema is refused unless it is harmless: it stands by itself (references lead only into its own `$defs`, and not in
+circles), its size is bounded, and its patterns are matched in linear time, by the engine that pydantic brings, since
+one bad pattern must not hold up calls.
+
+A field that holds a file says `"x-attachment": "image/"` (what its media type begins with); its entry is the id of one
+of the ticket's attachments.
+"""
+
+import graphlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+from jsonschema.exceptions import SchemaError
+from pydantic_core import SchemaError as BadPattern
+from pydantic_core import SchemaValidator, core_schema
+
+from tickets.refused import Refused
+
+#: bytes of the longest schema
+LONGEST_SCHEMA = 64_000
+#: bytes of all entries of a form
+LONGEST_ENTRIES = 32_000
+_DEEPEST = 20
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+#: what would lead out of the schema, in circles, or past the engine of patterns
+_UNUSABLE = frozenset({"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "patternProperties"})
+_DEFINED = re.compile(r"#/\$defs/([A-Za-z0-9_.-]+)")
+#: what those of its words that hold schemas by name call them: names, not words of JSON Schema
+_NAMED = frozenset({"properties", "$defs", "dependentSchemas"})
+_VALUES = frozenset({"const", "enum", "default", "examples"})
+
+_FORMATS = FormatChecker(formats=())
+_FORMATS.checks("date", raises=ValueError)(lambda value: not isinstance(value, str) or bool(date.fromisoformat(value)))
+_FORMATS.checks("time", raises=ValueError)(
+    lambda value: not isinstance(value, str) or time.fromisoformat(value) is not None)
+_FORMATS.checks("date-time", raises=ValueError)(
+    lambda value: not isinstance(value, str) or datetime.fromisoformat(value).utcoffset() is not None)
+_FORMATS.checks("email")(
+    lambda value: not isinstance(value, str) or re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,255}", value) is not None)
+
+
+def check_schema(schema: Any) -> dict[str, Any]:
+    """The schema, if it can be a form. Raises Refused with field "schema" or "schema.properties.…"."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise Refused("schema", 'a form is a JSON Schema of an object: {"type": "object", "properties": {…}}')
+    check_json(schema, "schema", LONGEST_SCHEMA)
+    if schema.get("$schema", _DRAFT) != _DRAFT:
+        raise Refused("schema.$schema", f"forms are written in draft 2020-12: {_DRAFT}")
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as wrong:
+        raise Refused(_dotted("schema", wrong.absolute_path), f"no JSON Schema: {_reason(wrong)}") from None
+    definitions = schema.get("$defs", {})
+    for where, word, value in _words(schema, "schema"):
+        _check_word(where, word, value, definitions)
+    try:
+        graphlib.TopologicalSorter({name: set(_targets(body)) for name, body in definitions.items()}).prepare()
+    except graphlib.CycleError:
+        raise Refused("schema.$defs", "definitions refer to each other in a circle") from None
+    return schema
+
+
+def check_entries(schema: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+    """Whether what stands in the form fits; what is still missing does not matter yet. Raises Refused, for the first
+    field that is wrong ("form.address")."""
+    check_json(entries, "form", LONGEST_ENTRIES)
+    wrong = next(_errors(_Unfinished, schema, entries), None)
+    if wrong is not None:
+        raise Refused(_dotted("form", wrong.absolute_path), _reason(wrong))
+
+
+def missing(schema: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
+    """The fields that a whole form needs and this one has not: "form.address"."""
+    found = []
+    for wrong in _errors(_Whole, schema, entries):
+        where = _dotted("form", wrong.absolute_path)
+        found += [f"{where}.{name}" for name in _missing_of(wrong)] or [where]
+    return list(dict.fromkeys(found))
+
+
+def attachments(schema: Mapping[str, Any]) -> dict[str, str]:
+    """The form's fields that hold an attachment, and what its media type begins with: {"photo": "image/"}."""
+    fields = schema.get("properties", {})
+    return {name: field["x-attachment"] for name, field in fields.items()
+            if isinstance(field, dict) and "x-attachment" in field}
+
+
+def titles(schema: Mapping[str, Any]) -> dict[str, str]:
+    """What people call the form's fields, in its order."""
+    return {name: str(field.get("title", name)) if isinstance(field, dict) else name
+            for name, field in schema.get("properties", {}).items()}
+
+
+def check_json(value: Any, field: str, longest: int) -> None:
+    """Whether it can be stored and read everywhere: no control characters, no endless numbers, not too deep, and at
+    most `longest` bytes of JSON. Raises Refused."""
+    _check_parts(value, field, 0)
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > longest:
+        raise Refused(field, f"it has {size} bytes as JSON; at most {longest} are taken")
+
+
+def check_text(text: str, field: str) -> None:
+    """Raises Refused for control characters but \\n and \\t, and for halves of characters."""
+    if any((ord(letter) < 32 and letter not in "\n\t") or 127 <= ord(letter) < 160 for letter in text):
+        raise Refused(field, "a text holds no control characters but line breaks (\\n) and tabs")
+    if any(0xD800 <= ord(letter) < 0xE000 for letter in text):
+        raise Refused(field, "half a character (a lone surrogate) stands in it")
+
+
+def _check_parts(value: Any, field: str, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise Refused(field.partition(".")[0], f"nested more than {_DEEPEST} deep")
+    match value:
+        case str():
+            check_text(value, field)
+        case dict():
+            for name, part in value.items():
+                if not isinstance(name, str):
+                    raise Refused(field, "names are texts")
+                check_text(name, field)
+                _check_parts(part, f"{field}.{name}", depth + 1)
+        case list():
+            for place, part in enumerate(value):
+                _check_parts(part, f"{field}.{place}", depth + 1)
+        case float() if not math.isfinite(value):
+            raise Refused(field, "not a number that can be written down")
+        case int() if not isinstance(value, bool) and abs(value) >= 10**15:
+            raise Refused(field, "a number of more than 15 digits")
+        case None | bool() | int() | float():
+            pass
+        case _:
+            raise Refused(field, "no JSON value")
+
+
+def _words(schema: Any, where: str) -> Iterator[tuple[str, str, Any]]:
+    """Each word of the schema and of those within it, with its place; names of fields and values are no words."""
+    if isinstance(schema, list):
+        for place, part in enumerate(schema):
+            yield from _words(part, f"{where}.{place}")
+    if not isinstance(schema, dict):
+        return
+    for word, value in schema.items():
+        here = f"{where}.{word}"
+        yield here, word, value
+        if word in _NAMED and isinstance(value, dict):
+            for name, part in value.items():
+                yield from _words(part, f"{here}.{name}")
+        elif word not in _VALUES:
+            yield from _words(value, here)
+
+
+def _targets(schema: Any) -> Iterator[str]:
+    """The definitions that it refers to."""
+    for _, word, value in _words(schema, ""):
+        if word == "$ref":
+            yield value.removeprefix("#/$defs/")
+
+
+def _check_word(where: str, word: str, value: Any, definitions: Mapping[str, Any]) -> None:
+    if word in _UNUSABLE:
+        raise Refused(where, f"a form does without {word}")
+    if word == "$ref":
+        found = _DEFINED.fullmatch(value)
+        if found is None or found[1] not in definitions:
+            raise Refused(where, "a form refers to nothing but its own definitions: #/$defs/NAME")
+    if word == "pattern":
+        try:
+            _pattern(value)
+        except BadPattern:
+            raise Refused(where, "no regular expression, or one that cannot be matched in linear time (look-around, "
+                                 "back-references)") from None
+    if word == "format" and value not in _FORMATS.checkers:
+        raise Refused(where, f"formats are: {', '.join(_FORMATS.checkers)}")
+    if word == "x-attachment" and not (isinstance(value, str) and value):
+        raise Refused(where, 'it says what the media type begins with: "image/"')
+
+
+def _pattern(pattern: str) -> SchemaValidator:
+    return SchemaValidator(core_schema.str_schema(pattern=pattern))
+
+
+def _fits_pattern(_: Any, pattern: str, text: Any, schema: Any) -> Iterator[ValidationError]:
+    if isinstance(text, str) and not _pattern(pattern).isinstance_python(text):
+        yield ValidationError("does not match")
+
+
+def _nothing(*_: Any) -> Iterator[ValidationError]:
+    return iter(())
+
+
+_extend: Any = validators.extend  # its types are not told
+_Whole = _extend(Draft202012Validator, {"pattern": _fits_pattern})
+#: for a form that somebody is still writing
+_Unfinished = _extend(
+    _Whole, {"required": _nothing, "dependentRequired": _nothing, "minProperties": _nothing})
+
+
+def _errors(
+    kind: type[Any], schema: Mapping[str, Any], entries: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    found = kind(schema, format_checker=_FORMATS).iter_errors(entries)
+    yield from sorted(found, key=lambda wrong: [str(part) for part in wrong.absolute_path])
+
+
+def _dotted(field: str, path: Any) -> str:
+    return ".".join([field, *map(str, path)])
+
+
+def _missing_of(wrong: ValidationError) -> list[str]:
+    if wrong.validator != "required" or not isinstance(wrong.instance, dict):
+        return []
+    needed: Any = wrong.validator_value
+    return [name for name in needed if name not in wrong.instance]
+
+
+def _reason(wrong: ValidationError | SchemaError) -> str:
+    """In words for a person; never repeats what was sent."""
+    rule = str(wrong.validator)
+    value: Any = wrong.validator_value
+    match rule:
+        case "type":
+            return f"it must be: {value if isinstance(value, str) else ', '.join(value)}"
+        case "additionalProperties" if isinstance(wrong.schema, dict):
+            return f"there is no such field; there are: {', '.join(wrong.schema.get('properties', {})) or 'none'}"
+        case "format" | "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "enum" | "const":
+            return f"{rule} is {json.dumps(value, ensure_ascii=False)}"
+    return f"it does not fit the rule {rule!r} that stands there"
