@@ -36,7 +36,7 @@ def add(
     token = with_sessions(lambda sessions, settings: service.add(
         sessions, name, role, who(), _now(), display_name=display_name, agency=agency, skills=trained,
         expires_days=expires_days))
-    desk = " Their desk and phone are there once the service and Asterisk have started again." if (
+    desk = " Asterisk knows their phone when service and Asterisk have started again." if (
         role is Role.OPERATOR) else ""
     _show_token(f"{name} is added as {role}.{desk}", name, token, json_)
 
