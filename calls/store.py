@@ -148,8 +148,8 @@ def _way_out(into: Drawing, call_id: str, note: JournalNote) -> None:
     stage = _stage_of(into.connection, call_id)
     if stage is None:
         _arrived(into, call_id, note)
-    elif stage != Stage.HANDED_BACK:
-        return                                  # it was in our hands, and its end is noted by them
+    elif stage == Stage.ENDED or not note.facts["why"]:
+        return                                  # told before; or it was in our hands, and its end is noted by them
     _set(into.connection, call_id, operator=note.facts["operator"])
     talked_for = note.facts.get("talked_for")
     _ends(into, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED, talked_for)

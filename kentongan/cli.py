@@ -14,9 +14,11 @@ from kentongan import settings as porch
 from kentongan.commands import audit, roster, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
+from kentongan.rescue import Exchange
 from kentongan.settings import Settings, SettingsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Kentongan answers 112.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Kentongan answers 112.", rich_markup_mode=None,
+                  pretty_exceptions_enable=False)       # a fault's values could be anybody's; and a log is no screen
 db_app = typer.Typer(no_args_is_help=True, help="The database.")
 prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
@@ -56,8 +58,10 @@ def _fail(text: str, status: int = 1) -> None:
 @app.command()
 def run() -> None:
     """Start the service to stay: the guard, and the service that it watches. Ctrl-C stops both; Asterisk stays."""
-    porch.load()
-    raise SystemExit(watch([sys.executable, "-m", "kentongan.cli", "service"]))
+    settings = porch.load()
+    exchange = Exchange(f"http://127.0.0.1:{settings.ari_port}/ari", settings.data / "secrets.toml",
+                        settings.data / "rescued")
+    raise SystemExit(watch([sys.executable, "-m", "kentongan.cli", "service"], exchange.rescue))
 
 
 @app.command(hidden=True)

@@ -38,7 +38,7 @@ from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT
 from telephony.agi import Agi
-from telephony.ami import Ami
+from telephony.ami import Ami, AmiError
 from telephony.ari import Ari
 from telephony.asterisk import Asterisk, AsteriskError
 from telephony.exchange import AriExchange
@@ -106,12 +106,13 @@ class Service:
             Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every,
                   settings.deserted_for), live)
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
-                       on_device=self._device_changed, on_up=lambda: self.bulletin.up())
+                       on_device=self._device_changed, on_up=self._ami_up)
         self.bulletin = Bulletin(self.ami, self.acd)
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
         self._lag = 0.0             #: seconds, worst since somebody asked
         self._wake_archivist, self._wake_outbox = asyncio.Event(), asyncio.Event()
         self._up, self._ready = asyncio.Event(), asyncio.Event()     # events flow; doors are open
+        self._phones_up = asyncio.Event()                            # AMI has been there
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Service"]:
@@ -194,12 +195,26 @@ class Service:
     async def _look_after(self) -> None:
         """Note what ended while nobody of us was there; then look every now and then for what events did not tell."""
         await self._up.wait()
+        with suppress(TimeoutError):                # without AMI, what it could tell is told later
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._phones_up.wait()
+        await self._catch_up()
         await self.journal.settled()
-        await aftermath.tell(self.journal, self.sessions, self.settings.node, self.settings.data / "spool", self._alive)
+        await aftermath.tell(self.journal, self.sessions, self.settings.node, self.settings.data / "spool",
+                             self.settings.data / "rescued", self._alive)
         while True:
             await asyncio.sleep(LOOK_EVERY)
             if self.ari.connected:
                 await self.centre.reconcile(self._snapshot, at_once=False)
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        with suppress(AmiError):                    # at the next look
+            await way_out.catch_up(self.journal, self.ami, self.journal.settled)
+
+    async def _ami_up(self) -> None:
+        self._phones_up.set()
+        await self.bulletin.up()
 
     def _asterisk_down(self) -> None:
         if self.centre.claiming:            # (else we are stopping)

@@ -105,7 +105,7 @@ async def until_healthy(settings: Settings) -> None:
 
 
 class Doors:
-    """The service's API, as a desk would use it."""
+    """The service's API, as a desk would use it. `seen`: the version that a write has seen."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
@@ -113,14 +113,14 @@ class Doors:
     async def get(self, path: str) -> Any:
         return await self._ask("GET", path)
 
-    async def post(self, path: str, **values: Any) -> Any:
-        return await self._ask("POST", path, values)
+    async def post(self, path: str, seen: int | None = None, **values: Any) -> Any:
+        return await self._ask("POST", path, seen, values)
 
-    async def put(self, path: str, **values: Any) -> Any:
-        return await self._ask("PUT", path, values)
+    async def put(self, path: str, seen: int | None = None, **values: Any) -> Any:
+        return await self._ask("PUT", path, seen, values)
 
-    async def patch(self, path: str, **values: Any) -> Any:
-        return await self._ask("PATCH", path, values)
+    async def patch(self, path: str, seen: int | None = None, **values: Any) -> Any:
+        return await self._ask("PATCH", path, seen, values)
 
     async def until(self, what: str, is_so: Callable[..., Any], path: str, *given: Any) -> Any:
         """The answer at `path` once it is as it should be."""
@@ -129,15 +129,19 @@ class Doors:
                 await asyncio.sleep(0.1)
             return answer
 
-    async def _ask(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
-        async with self._http.request(method, path, json=values) as answer:
+    async def _ask(
+        self, method: str, path: str, seen: int | None = None, values: dict[str, Any] | None = None
+    ) -> Any:
+        headers = {} if seen is None else {"If-Match": f'"{seen}"'}
+        async with self._http.request(method, path, json=values, headers=headers) as answer:
             if answer.status >= 400:
                 raise RuntimeError(f"{method} {path} {json.dumps(values)}: {answer.status} {await answer.text()}")
             return await answer.json()
 
 
 @asynccontextmanager
-async def doors_of(settings: Settings) -> AsyncIterator[Doors]:
-    token = secrets_of(settings, []).api
-    async with aiohttp.ClientSession(settings.public_url, headers={"Authorization": f"Bearer {token}"}) as http:
+async def doors_of(settings: Settings, token: str | None = None) -> AsyncIterator[Doors]:
+    """The doors for whoever has the token; without one, for this host's own programs."""
+    headers = {"Authorization": f"Bearer {token or secrets_of(settings, []).api}"}
+    async with aiohttp.ClientSession(settings.public_url, headers=headers) as http:
         yield Doors(http)

@@ -1,8 +1,7 @@
 """Telephony, the ear of the way out: FastAGI, for calls that the dialplan carried to their end without us.
 
 The dialplan's hang-up handler runs `AGI(agi://HOST:PORT/wayout)` when such a call is over; we read what its
-channel knows and let it go. If nobody listens, the call is not noted here; its recording lies in the spool as a
-raw file, which is found at the next start.
+channel knows and let it go. If nobody listens, the handler keeps the same report in Asterisk's own database (`kept`).
 
 panoramisk speaks the protocol. Its handler never ends on a connection that is closed too soon, hence
 `_Reader`.
@@ -101,6 +100,13 @@ def way_out(call_id: str, number: str, values: dict[str, str]) -> WayOut:
         desk=_operator(values.get("DIALEDPEERNAME", "")),
         why=values.get("KT_WAYOUT", ""),
     )
+
+
+def kept(call_id: str, report: str) -> WayOut:
+    """What the hang-up handler kept while nobody listened: "ARRIVED/WHY/SECONDS/PEER/NUMBER". Pure; never raises."""
+    arrived, why, talked_for, peer, number = (report.split("/", 4) + [""] * 5)[:5]
+    values = {"KT_ARRIVED": arrived, "KT_WAYOUT": why, "ANSWEREDTIME": talked_for, "DIALEDPEERNAME": f"PJSIP/{peer}"}
+    return way_out(call_id, number, values)
 
 
 def _seconds(text: str | None) -> float | None:

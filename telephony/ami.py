@@ -102,6 +102,13 @@ class Ami:
             if "could not be deleted" not in str(refusal):      # it was not there
                 raise
 
+    async def db_tree(self, family: str) -> dict[str, str]:
+        """What Asterisk's own database keeps under a family, by key."""
+        answer = await self._ask("DBGetTree", Family=family)
+        found = answer if isinstance(answer, list) else []
+        return {message.key.removeprefix(f"/{family}/"): message.val for message in found
+                if message.event == "DBGetTreeResponse"}
+
     async def _ask(self, action: str, **fields: str) -> Any:
         if self._line is None:
             raise AmiError(f"{action}: not connected to Asterisk")

@@ -24,6 +24,7 @@ class Books:
 
     def __init__(self, engine: Engine, sessions: async_sessionmaker[AsyncSession], spool: Path) -> None:
         self.engine, self.sessions, self.spool = engine, sessions, spool
+        self.rescued = spool / "rescued"
         self.store = JournalStore(engine, "kentongan")
 
     def note(self, kind: str, call_id: str | None = None, **facts: object) -> None:
@@ -41,7 +42,7 @@ class Books:
         async def look() -> set[str]:
             return set(alive)
 
-        await aftermath.tell(self, self.sessions, "kentongan", self.spool, look)
+        await aftermath.tell(self, self.sessions, "kentongan", self.spool, self.rescued, look)
 
     def rows(self, table: Any) -> list[Any]:
         with self.engine.connect() as connection:
@@ -96,7 +97,7 @@ async def test_who_arrives_while_the_books_are_looked_through_is_not_declared_de
         books.is_recorded(CALL)
         return set()
 
-    await aftermath.tell(books, books.sessions, "kentongan", books.spool, look)
+    await aftermath.tell(books, books.sessions, "kentongan", books.spool, books.rescued, look)
     assert [call.stage for call in books.rows(models.Call)] == ["arrived"]
 
 
@@ -108,5 +109,16 @@ async def test_whose_end_is_seen_while_the_books_are_looked_through_ends_once(bo
         return set()
 
     before = books.store.last()
-    await aftermath.tell(books, books.sessions, "kentongan", books.spool, look)
+    await aftermath.tell(books, books.sessions, "kentongan", books.spool, books.rescued, look)
     assert books.store.last() == before + 1
+
+
+async def test_whom_the_guard_sent_the_way_out_is_not_called_abandoned(books: Books) -> None:
+    books.arrives(CALL)
+    books.rescued.write_text(f"{CALL}\n")
+    await books.are_looked_through(CALL)                    # still on the line: its phones may be ringing
+    assert books.rescued.exists()
+    await books.are_looked_through()
+    [call] = books.rows(models.Call)
+    assert (call.outcome, call.caller_number) == ("handed back", "+62555001")
+    assert not books.rescued.exists()

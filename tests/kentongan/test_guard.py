@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 GUARD = """
 import sys
 from kentongan import guard
-guard.SILENT_FOR = 0.5
-sys.exit(guard.watch([sys.executable, '-c', sys.argv[1]]))
+guard.SILENT_FOR, guard.BACK_WITHIN = 0.5, 1.0
+sys.exit(guard.watch([sys.executable, '-c', sys.argv[1]], lambda: 3))
 """
 BEATING = """
 import os, signal, sys, time
@@ -81,3 +81,19 @@ def test_stopping_the_guard_stops_the_service_in_good_order(guarded):
 def test_a_service_that_says_it_is_no_use_is_not_started_again(guarded):
     guard = guarded("import sys; sys.exit(78)")
     assert guard.wait(20) == 78
+
+
+def test_who_waits_is_sent_the_way_out_when_no_service_becomes_ready(guarded):
+    """It starts, and never gets further: its database is away, say."""
+    guard = guarded(BEATING.replace('b"."', 'b"s"'))
+    assert "3 waiting were sent the way out" in until(guard, "no service")
+
+
+def test_who_waits_is_sent_the_way_out_when_every_start_fails(guarded):
+    until(guarded("import sys; sys.exit(1)"), "no service")
+
+
+def test_a_service_that_is_ready_keeps_its_callers(guarded):
+    guard = guarded(BEATING + "    print('beat', flush=True)")
+    for _ in range(15):
+        assert "no service" not in until(guard, "")

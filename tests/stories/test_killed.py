@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,26 @@ class Centre:
 
     async def somebody_is_free(self) -> None:
         await self.doors.until(
-            "log-in", lambda answer: any(row["why_not_free"] is None for row in answer["operators"]), "/api/operators")
+            "log-in", lambda answer: any(row["why_not_free"] is None for row in answer["items"]), "/api/operators")
 
     async def call(self, is_so: str) -> Any:
         """The newest call, once it stands at this stage."""
         answer = await self.doors.until(
-            is_so, lambda answer: answer["calls"] and answer["calls"][0]["stage"] == is_so, "/api/calls?limit=1")
-        return answer["calls"][0]
+            is_so, lambda answer: answer["items"] and answer["items"][0]["stage"] == is_so, "/api/calls?limit=1")
+        return answer["items"][0]
+
+    async def on_shift(self) -> dict[str, Any]:
+        """Somebody who is."""
+        return next(row for row in phones(self.settings, await lay(self.settings)) if row["on_shift"])
+
+    def phone(self, operator: dict[str, Any], **how: Any) -> AbstractAsyncContextManager[Phone]:
+        """An operator's phone, registered."""
+        return phone_registers(operator["user"], operator["password"], at=self.sip, voice=Tone(1000), **how)
 
     @asynccontextmanager
     async def operator(self, **how: Any) -> AsyncIterator[Phone]:
         """The phone of somebody who is on shift, registered."""
-        ground = await lay(self.settings)
-        row = next(row for row in phones(self.settings, ground) if row["on_shift"])
-        async with phone_registers(row["user"], row["password"], at=self.sip, voice=Tone(1000), **how) as phone:
+        async with self.phone(await self.on_shift(), **how) as phone:
             yield phone
 
 
@@ -102,6 +108,24 @@ async def test_a_service_killed_in_mid_talk_disturbs_nobody_and_sees_the_end():
         assert kinds[-2:] == ["adopted", "ended"]
 
 
+async def test_a_service_that_cannot_come_back_leaves_nobody_waiting_for_it():
+    async with centre() as house, dial("112", to=house.sip, number="0800555004", voice=Tone(440)) as caller:
+        call = await house.call("queued")
+        operator = await house.on_shift()
+        database = house.settings.data / "kentongan.db"
+        database.rename(database.with_suffix(".away"))
+        database.mkdir()                                # every start fails from here on
+        house.signal_service(signal.SIGKILL)
+        async with house.phone(operator, answers_after=0.1, talks_for=1.0) as phone:
+            await phone.picked_up()                     # 20 s later, by the guard
+            assert (await caller.ended()).answered
+        database.rmdir()
+        database.with_suffix(".away").rename(database)
+        await until_healthy(house.settings)
+        ended = await house.call("ended")               # and the service that is back at last knows of it
+        assert (ended["id"], ended["outcome"]) == (call["id"], "handed back")
+
+
 async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_recorded():
     async with centre() as house, house.operator(answers_after=0.1, talks_for=1.0) as phone:
         await house.somebody_is_free()
@@ -112,8 +136,10 @@ async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_r
         [raw] = (house.settings.data / "spool").glob("*.raw")
         assert raw.stat().st_size > 8000 * 2 * 2        # more than a second, two channels of 16 bit
         async with service(house.settings, keep=False):
-            call = await house.call("ended")            # the next service finds what it did not see
+            call = await house.call("ended")            # the next service is told what it did not see
             assert (call["id"], call["outcome"]) == (raw.stem, "handed back")
+            assert call["caller_number"].endswith("800555002")
+            assert call["operator"]
             assert len((await house.doors.get(f"/api/calls/{call['id']}"))["tickets"]) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.agi import Agi, WayOut, way_out
+from telephony.agi import Agi, WayOut, kept, way_out
 
 
 class Reports:
@@ -137,3 +137,15 @@ def test_a_report_prints_no_number() -> None:
 def test_no_value_of_a_channel_is_too_odd_to_report(call_id: str, number: str, values: dict[str, str]) -> None:
     report = way_out(call_id, number, values)
     assert report.arrived_at >= 0
+
+
+def test_what_the_hang_up_handler_kept_is_the_same_report() -> None:
+    report = kept("1795370342.0", "1795370342/unclaimed/4/op02-00000001/0800555001")
+    assert (report.desk, report.talked_for, report.why, report.number) == ("op02", 4.0, "unclaimed", "0800555001")
+    nothing = kept("1795370342.0", "1795370342////")
+    assert (nothing.desk, nothing.talked_for, nothing.why, nothing.number) == (None, None, "", "")
+
+
+@given(st.text())
+def test_nothing_that_was_kept_is_too_odd_to_report(report: str) -> None:
+    assert kept("1795370342.0", report).arrived_at >= 0

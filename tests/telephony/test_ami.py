@@ -112,8 +112,10 @@ async def test_queue_log_lines_have_the_usual_format(watch: Watch, asterisk: Any
 async def test_asterisks_own_database_keeps_what_it_is_told(watch: Watch, asterisk: Any) -> None:
     await watch.ami.db_put("kentongan", "onduty", "PJSIP/op01&PJSIP/op02")
     assert "PJSIP/op01&PJSIP/op02" in await asyncio.to_thread(asterisk.cli, "database get kentongan onduty")
+    assert await watch.ami.db_tree("kentongan") == {"onduty": "PJSIP/op01&PJSIP/op02"}
     await watch.ami.db_del("kentongan", "onduty")
     await watch.ami.db_del("kentongan", "onduty")
+    assert await watch.ami.db_tree("kentongan") == {}
     assert "not found" in await asyncio.to_thread(asterisk.cli, "database get kentongan onduty")
 
 
