@@ -5,7 +5,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from db.engine import reading_session
 from db.models import Agency
@@ -14,6 +14,7 @@ from people.rights import CHANGE, READ, Resource
 from web import etags, shapes, store
 from web.access import may
 from web.house import House
+from web.idempotency import told_once
 from web.paging import Page
 from web.shapes import row
 
@@ -44,12 +45,14 @@ def router(house: House) -> APIRouter:
                 responses={201: {"model": AgencyPut, "description": "It is new"}})
     async def put(
         who: Annotated[Person, may(CHANGE, Resource.AGENCIES)], code: shapes.AgencyCode, seen: etags.SeenIfAny,
-        body: shapes.AgencyBody, response: Response,
+        body: shapes.AgencyBody, request: Request, response: Response,
     ) -> Any:
         """Change one (with If-Match), or make one (without). A signing secret that we make is told here, once."""
         new_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         agency, is_new, made = await store.set_agency(
             house.sessions, code, body.model_dump(), new_secret, seen, who.name, datetime.now(UTC))
+        if made:
+            told_once(request)
         house.wake_outbox.set()                     # reports may have waited for an address
         response.status_code = 201 if is_new else 200
         etags.tag(response, agency.version)

@@ -1,8 +1,10 @@
 """web: a write that is asked for twice is done once, if both times carry the same header Idempotency-Key.
 
-The key is reserved before the write and gets its answer after it; asked again within a day, the same answer is given.
-A refusal (4xx) has written nothing: its key is free again. If we die in between, or fail (5xx), nobody knows what was
-done: whoever asks again is told so, and it is never done twice. An ASGI middleware between doorframe and routes.
+The key is reserved before the write and gets its answer after it; asked again within a day, the same answer is given,
+unless what it tells is told once (`told_once`). A refusal (4xx) has written nothing: its key is free again. If we die
+in between, or fail (5xx), nobody knows what was done: whoever asks again is told so, and it is never done twice.
+
+An ASGI middleware between doorframe and routes.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,7 +35,13 @@ PARAMETER: dict[str, Any] = {
                    "done twice and the same answer is given"}
 #: bytes of the longest answer that is kept
 LONGEST_ANSWER = 1_000_000
+_NOT_KEPT = "told_once"
 _KEPT_HEADERS = ("content-type", "etag", "location")
+
+
+def told_once(request: Request) -> None:
+    """What this answer tells (a token, a secret) is told once: it is not kept."""
+    setattr(request.state, _NOT_KEPT, True)
 
 
 class Idempotency:
@@ -85,16 +93,17 @@ class Idempotency:
             return
         answer = _Answer(send)
         await self._app(scope, receive, answer.hears)
-        await self._keep(answer, person.name, key)
+        await self._keep(answer, person.name, key, _NOT_KEPT in scope["state"])
         await answer.leave()
 
-    async def _keep(self, answer: "_Answer", user: str, key: str) -> None:
+    async def _keep(self, answer: "_Answer", user: str, key: str, told_once: bool) -> None:
         """An answer that cannot be kept is still given; asked again, nobody knows what was done."""
         try:
             if answer.is_refusal():
                 await keys_store.release(self._sessions, user, key)
             elif answer.can_be_kept():
-                await keys_store.answered(self._sessions, user, key, answer.status, answer.headers(), answer.text())
+                body = None if told_once else answer.text()
+                await keys_store.answered(self._sessions, user, key, answer.status, answer.headers(), body)
         except SQLAlchemyError as fault:
             log.error("the answer to a write under an Idempotency-Key was not kept: %s", type(fault).__name__)
 
@@ -139,6 +148,8 @@ def _repeated(before: IdempotencyKey, fingerprint: str) -> Response:
         return problems.other_request()
     if before.status is None:
         return problems.outcome_unknown(before.at)
+    if before.body is None:
+        return problems.told_once()
     headers = {**(before.headers or {}), "Idempotency-Replayed": "true"}
     return Response(before.body, before.status, headers)
 

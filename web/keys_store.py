@@ -26,9 +26,9 @@ async def reserve(sessions: Sessions, user: str, key: str, fingerprint: str, now
 
 
 async def answered(
-    sessions: Sessions, user: str, key: str, status: int, headers: dict[str, str], body: str
+    sessions: Sessions, user: str, key: str, status: int, headers: dict[str, str], body: str | None
 ) -> None:
-    """From now on this is the answer."""
+    """From now on this is the answer; without a body: it was given, once."""
     await _change(sessions, update(IdempotencyKey).values(status=status, headers=headers, body=body), user, key)
 
 

@@ -25,7 +25,7 @@ _ALWAYS = {
     503: "The database does not answer, or the service is being stopped"}
 _WRITES = {409: "Not possible as things stand, or the same Idempotency-Key is under way", 413: "Too long"}
 _SEEN = {412: "Somebody else has changed it meanwhile", 428: "If-Match is missing"}
-_FORM = {400: "The form cannot be read"}
+_BODY = {400: "The body cannot be read"}
 
 
 class Described(FastAPI):
@@ -69,8 +69,10 @@ def _complete(operation: dict[str, Any], route: RouteContext, method: str, right
         operation.setdefault("parameters", []).append(idempotency.PARAMETER)
     if any(given["name"] == "If-Match" for given in operation.get("parameters", ())):
         refusals |= _SEEN
-    if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
-        refusals |= _FORM
+    if "requestBody" in operation:
+        refusals |= _BODY
     for status, why in refusals.items():
-        said = operation["responses"].get(str(status), {})
-        operation["responses"][str(status)] = {"description": said.get("description", why)} | problems.DOCUMENTED
+        operation["responses"].setdefault(str(status), {"description": why})
+    for status, said in operation["responses"].items():
+        if int(status) >= 400:
+            said |= problems.DOCUMENTED

@@ -13,7 +13,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -62,7 +62,7 @@ def key(after: str | None, *kinds: type) -> tuple[Any, ...] | None:
     try:
         told = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
         return tuple(_value(value, kind) for value, kind in zip(told, kinds, strict=True))
-    except (binascii.Error, ValueError, TypeError) as fault:
+    except (binascii.Error, ValueError, TypeError, OverflowError) as fault:
         raise BadCursor from fault
 
 
@@ -71,6 +71,8 @@ def _value(value: Any, kind: type) -> Any:
         value = datetime.fromisoformat(value)
         if value.utcoffset() is None:
             raise ValueError
+        value = value.astimezone(UTC)
     elif type(value) is not kind or "\0" in str(value) or (isinstance(value, int) and not -(2**31) <= value < 2**31):
         raise ValueError
+    str(value).encode()     # half a letter ("\ud800") is a ValueError, too: no database takes it
     return value

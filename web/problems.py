@@ -50,7 +50,7 @@ _TABLE: dict[type[Exception], tuple[int, str, str]] = {
     people.Refused: (409, "not-possible", "That is not possible as things stand"),
     service.NotForwardable: (409, "not-forwardable", "The ticket may not be forwarded"),
     attachments.Full: (409, "full", "The ticket takes no more files"),
-    attachments.NoPlace: (503, "no-place", "The file could not be kept"),
+    attachments.NoPlace: (503, "no-place", "The data folder fails"),
     photos.NotKept: (415, "not-kept", "Files of this kind are not kept"),
     photos.Damaged: (422, "damaged", "The file is not what it seems"),
     places.Unreadable: (422, "unreadable", "The table cannot be used"),
@@ -116,6 +116,12 @@ def outcome_unknown(at: datetime) -> Response:
                    f"The write under this Idempotency-Key began at {at:%Y-%m-%dT%H:%M:%SZ} and no answer of it is "
                    "kept, so it is not done again. Load what you wanted to change; if it was not done, send it under a "
                    "new key")
+
+
+def told_once() -> Response:
+    """For a write that is asked for again, and whose answer held a secret."""
+    return problem(409, "told-once", "It was done", "The write under this Idempotency-Key was done; what its answer "
+                   "told is told once and not kept. If you have not got it, have a new one made")
 
 
 def unexpected() -> Response:

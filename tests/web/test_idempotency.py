@@ -1,6 +1,7 @@
 """What is asked for twice under one key is done once."""
 
 import asyncio
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.web.conftest import Doors, token_of
 from web import keys_store
 from web.idempotency import _Answer
 
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 PATH = "/api/calls/1763800000.1/disposition"
 
 
@@ -46,12 +48,23 @@ async def test_asked_again_it_is_not_done_again_and_the_same_is_answered(doors: 
     assert await dispositions(doors) == 2
 
 
+async def test_a_secret_is_told_once_and_not_kept_for_whoever_asks_again(doors: Doors) -> None:
+    headers, body = {"Idempotency-Key": "a"}, {"name": "Desa", "url": None, "topics": []}
+    async with doors.http.put("/api/agencies/desa", json=body, headers=headers) as answer:
+        assert (await answer.json())["secret"].startswith("whsec_")
+    async with doors.http.put("/api/agencies/desa", json=body, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["type"]) == (409, "urn:kentongan:problem:told-once")
+    async with doors.house.sessions() as session:
+        assert (await session.get_one(IdempotencyKey, ("host", "a"))).body is None
+
+
 async def test_a_repeated_answer_keeps_its_version_and_its_status(doors: Doors) -> None:
     for replayed in (None, "true"):
         headers = {"Idempotency-Key": "new"}
-        body = {"name": "Desa", "url": None, "topics": []}
+        body = {"name": "Desa", "url": None, "topics": [], "secret": SECRET}
         async with doors.http.put("/api/agencies/desa", json=body, headers=headers) as answer:
             assert (answer.status, answer.headers["ETag"]) == (201, '"1"')
+            assert (await answer.json())["has_secret"] is True
             assert answer.headers.get("Idempotency-Replayed") == replayed
 
 
