@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
-from kentongan.commands import audit, roster, users
+from kentongan.commands import areas, audit, roster, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.rescue import Exchange
@@ -23,7 +23,8 @@ db_app = typer.Typer(no_args_is_help=True, help="The database.")
 prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
 for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app),
-                  ("users", users.app), ("audit", audit.app), ("roster", roster.app)):
+                  ("users", users.app), ("audit", audit.app), ("roster", roster.app),
+                  ("areas", areas.app)):
     app.add_typer(sub, name=name)
 
 
@@ -45,9 +46,11 @@ def _told() -> tuple[type[Exception], ...]:
     from routing import roster_edit, roster_rules
     from telephony.asterisk import AsteriskError
     from telephony.fetch import NoAsteriskError
+    from tickets import places
     people = rules.Invalid, service.Refused, store.Unknown
     roster_told = roster_rules.Refused, roster_edit.Conflict, roster_edit.Unknown
-    return SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError, *people, *roster_told
+    house = SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError
+    return *house, *people, *roster_told, places.Unreadable
 
 
 def _fail(text: str, status: int = 1) -> None:

@@ -7,6 +7,7 @@ that nothing points to, and never a row without its file. Nothing is altered: it
 
 import asyncio
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,6 +20,8 @@ from tickets import extras_store, photos
 from tickets.edit import Sessions, editing
 from tickets.lifecycle import DRAFT
 
+log = logging.getLogger(__name__)
+
 #: bytes of one file
 LONGEST = 10_000_000
 #: files of one ticket
@@ -30,7 +33,7 @@ class Full(Exception):
 
 
 class NoPlace(Exception):
-    """The data folder took no file: the disk is full, or gone."""
+    """The data folder took no file, or has lost one: the disk is full, or gone."""
 
 
 class Shelf:
@@ -68,6 +71,14 @@ class Shelf:
             await asyncio.to_thread(_keep, arrived, self.path(sha256))
             return row, True
 
+    async def whole(self, sha256: str, size: int) -> Path:
+        """Where the file lies, if it lies there whole. Raises NoPlace."""
+        path = self.path(sha256)
+        if await asyncio.to_thread(_size, path) != size:
+            log.error("attachment %s is missing from the data folder, or cut", sha256)
+            raise NoPlace("the file is missing from the data folder, or cut; an admin finds its digest in the log")
+        return path
+
     def path(self, sha256: str) -> Path:
         """Where the file lies. Raises ValueError for what is no SHA-256."""
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -82,6 +93,13 @@ class Shelf:
             yield arrived
         finally:
             _forget(arrived)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _look_into(data: bytes) -> tuple[str, str]:

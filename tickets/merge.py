@@ -5,19 +5,17 @@ at its own address and, with its number, at the ticket that goes on, whose calls
 agencies have not acknowledged does not go into another (nobody would look after it): the other goes into it, or waits.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from db.audit import Trail
+from db.audit import Entry, Trail
 from db.engine import reading_session
 from db.models import CallTicket, Ticket
 from tickets import extras_store, lifecycle, merging, store
-from tickets.edit import Conflict, Edit, Sessions
+from tickets.edit import Conflict, Edit, Sessions, editing
 from tickets.forwarding import State
 from tickets.steps import IllegalStep
 
@@ -53,12 +51,28 @@ async def merge(
         await _hand_over_calls(gone, into)
         _hand_over_clock(gone, into)
         into.changed = True
-    return Merged(gone.ticket, into.ticket, merging.offered(_values(into.ticket), [_values(gone.ticket)]))
+    return Merged(gone.ticket, into.ticket, offered(into.ticket, [gone.ticket]))
 
 
-async def offered(session: AsyncSession, ticket_id: int) -> dict[str, Any]:
+async def unmerge(
+    sessions: Sessions, ticket_id: int, why: str, *, by: str, now: datetime, version: int | None = None
+) -> Ticket:
+    """It was another event after all: the ticket goes on by itself, as far as its own agencies are. Calls that the
+    other got through it stay linked there until somebody unlinks them. Raises store.Unknown, Conflict, IllegalStep.
+    """
+    async with editing(sessions, ticket_id, by, now, version) as edit:
+        into = edit.ticket.merged_into
+        if into is None:
+            raise IllegalStep(f"ticket {edit.ticket.number} was merged into none")
+        told = await store.forwardings_of(edit.session, ticket_id)
+        edit.put("merged_into", None, why)
+        edit.enter(lifecycle.reopened(State(row.state) for row, _ in told), why)
+        edit.trail.add(Entry(now, by, store.AUDITED, str(into), "merged", edit.ticket.number, None, why))
+    return edit.ticket
+
+
+def offered(ticket: Ticket, merged: Iterable[Ticket]) -> dict[str, Any]:
     """What the ticket lacks and one that went into it knows."""
-    ticket, *merged = await extras_store.family(session, ticket_id)
     return merging.offered(_values(ticket), map(_values, merged))
 
 

@@ -5,15 +5,16 @@ from datetime import datetime
 from db.models import TicketNote
 from tickets.edit import Sessions, editing
 from tickets.lifecycle import DRAFT
+from tickets.refused import Refused
 
 
 async def add(sessions: Sessions, ticket_id: int, text: str, *, by: str, now: datetime) -> TicketNote:
     """One more note, on a closed ticket too. It hinders nobody who is writing the ticket's form meanwhile.
 
-    Raises store.Unknown, and ValueError for a note without a word.
+    Raises store.Unknown, and Refused for a note without a word.
     """
     if not text.strip():
-        raise ValueError("a note without a word tells nothing; write one")
+        raise Refused("text", "a note without a word tells nothing; write one")
     async with editing(sessions, ticket_id, by, now) as edit:
         if edit.ticket.lifecycle == DRAFT:
             edit.take_up()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from calls.centre import Centre
 from calls.journal import Journal
+from tickets.similar import Near
 from web.health import Check
 from web.metrics import Metrics
 
@@ -32,6 +33,7 @@ class House:
     timezone: tzinfo                                #: in which pages tell the time
     data: Path                                      #: the data folder; recordings/ lies in it
     node: str                                       #: whose notes the journal's are
+    near: Near = field(default_factory=Near)        #: how near two reports of one event are
 
     def __post_init__(self) -> None:
         if min(len(self.api_token), len(self.link_secret)) < _SHORTEST_SECRET:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.tickets.conftest import NOW
 from tickets import extras_store, remarks, service
+from tickets.refused import Refused
 from tickets.store import Unknown
 
 
@@ -50,7 +51,7 @@ async def test_a_note_takes_up_a_draft_and_reopens_nothing(desk) -> None:
 
 async def test_a_note_without_a_word_or_a_ticket_is_none(desk) -> None:
     ticket_id = await desk.draft()
-    with pytest.raises(ValueError, match="write one"):
+    with pytest.raises(Refused, match="write one"):
         await remarks.add(desk.sessions, ticket_id, " \n", by="op01", now=NOW)
     with pytest.raises(Unknown):
         await remarks.add(desk.sessions, 4711, "x", by="op01", now=NOW)

@@ -1,0 +1,266 @@
+"""web: what belongs to a ticket: notes, files, its calls, likely duplicates, and the tickets that went into it.
+
+An agency's people see of all this what was forwarded to their agency, and of a merged ticket the parts that were.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi.responses import FileResponse
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.engine import reading_session
+from db.models import Attachment, Ticket, TicketNote
+from people.person import Person
+from people.rights import CHANGE, READ, Resource, Role
+from tickets import attachments, extras_store, links, merge, photos, remarks, similar
+from tickets import store as tickets
+from web import etags, paging, shapes
+from web.access import may
+from web.house import House
+from web.shapes import row
+
+Reader = Annotated[Person, may(READ, Resource.TICKETS)]
+Changer = Annotated[Person, may(CHANGE, Resource.TICKETS)]
+AttachmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Title = Annotated[shapes.Line, Query(description="What people call the file; never part of a path")]
+
+#: `ticket`: the number of the one it was written to, which may have gone into the one that is asked for
+Remark: Any = shapes.model_of(TicketNote, "Remark", without={"ticket_id"}, ticket=str)
+File: Any = shapes.model_of(Attachment, "File", without={"ticket_id"}, ticket=str)
+
+_ANY_FILE = {
+    "requestBody": {
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in photos.ENDINGS},
+    }
+}
+_SENT: dict[int | str, dict[str, Any]] = {
+    200: {"model": File, "description": "The ticket has this very file already"},
+    415: {"description": "Files of this kind are not kept"}}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"description": "The file as it was sent", "content": {
+    kind: {"schema": {"type": "string", "format": "binary"}} for kind in photos.ENDINGS}}}
+
+
+class RemarkBody(shapes.Body):
+    """What is to be remembered."""
+
+    text: shapes.Reason
+
+
+class Link(shapes.Answer):
+    """A call of the ticket; `linked_by`: who found that it is one, null if the call opened the ticket."""
+
+    call_id: str
+    linked_by: str | None
+
+
+class Links(shapes.Answer):
+    """All of them."""
+
+    items: list[Link]
+
+
+class Alike(shapes.Answer):
+    """A ticket that may tell of the same event, and why."""
+
+    id: int
+    number: str
+    lifecycle: str
+    score: float
+    reasons: list[str]
+
+
+class Likely(shapes.Answer):
+    """The likeliest first."""
+
+    items: list[Alike]
+
+
+class MergeBody(shapes.Body):
+    """The ticket that goes on."""
+
+    into: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class UnmergeBody(shapes.Body):
+    """Why it is another event after all."""
+
+    reason: shapes.Reason
+
+
+class Told(shapes.Answer):
+    """Whom a ticket was forwarded to, and how far they are."""
+
+    agency: str
+    state: str
+    accepted_at: shapes.Moment | None
+
+
+class Part(shapes.Answer):
+    """A ticket that went into another."""
+
+    id: int
+    number: str
+    lifecycle: str
+    merged_into: int | None
+    version: int
+    calls: list[str]
+    forwardings: list[Told]
+
+
+class Parts(shapes.Answer):
+    """All that went in, by whatever way; `offered`: what the ticket that goes on lacks and one of them knows."""
+
+    items: list[Part]
+    offered: dict[str, Any]
+
+
+class Merged(shapes.Answer):
+    """The ticket that went in, the one that goes on, and what the first could give it."""
+
+    ticket: Part
+    into: Part
+    offered: dict[str, Any]
+
+
+def router(house: House) -> APIRouter:
+    """Routes under /api/tickets/{ticket_id}."""
+    routes = APIRouter(prefix="/tickets/{ticket_id}")
+    shelf = attachments.Shelf(house.data / "attachments")
+
+    @routes.get("/notes", response_model=paging.Page[Remark])
+    async def notes(
+        who: Reader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
+    ) -> Any:
+        key = paging.key(after, int)
+        async with reading_session(house.sessions) as session:
+            of = await _ids(session, who, ticket_id)
+            found = await extras_store.remarks(session, of, limit + 1, key[0] if key else None)
+        return paging.page([row(note) | {"ticket": number} for note, number in found], limit, lambda one: (one["id"],))
+
+    @routes.post("/notes", status_code=201, response_model=Remark)
+    async def note(who: Changer, ticket_id: shapes.TicketId, body: RemarkBody) -> Any:
+        """Notes are only ever added; they are no change of the ticket, so nobody who writes it must look again."""
+        made = await remarks.add(house.sessions, ticket_id, body.text, by=who.name, now=_now())
+        async with reading_session(house.sessions) as session:
+            return row(made) | {"ticket": (await tickets.ticket(session, ticket_id)).number}
+
+    @routes.get("/attachments", response_model=paging.Page[File])
+    async def files(
+        who: Reader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
+    ) -> Any:
+        key = paging.key(after, int)
+        async with reading_session(house.sessions) as session:
+            of = await _ids(session, who, ticket_id)
+            found = await extras_store.attachments(session, of, limit + 1, key[0] if key else None)
+        return paging.page([row(file) | {"ticket": number} for file, number in found], limit, lambda one: (one["id"],))
+
+    @routes.post("/attachments", status_code=201, response_model=File, responses=_SENT, openapi_extra=_ANY_FILE,
+                 max_body_size=attachments.LONGEST)
+    async def attach(
+        who: Changer, ticket_id: shapes.TicketId, data: Annotated[bytes, Body(media_type="image/jpeg")],
+        response: Response, title: Title = "",
+    ) -> Any:
+        """The body is the file itself. What kind it is, is found by looking into it; it is kept as it is."""
+        made, is_new = await shelf.add(house.sessions, ticket_id, data, title, by=who.name, now=_now())
+        response.status_code = 201 if is_new else 200
+        async with reading_session(house.sessions) as session:
+            return row(made) | {"ticket": (await tickets.ticket(session, ticket_id)).number}
+
+    @routes.get("/attachments/{attachment_id}", response_class=FileResponse, responses=_FILE)
+    async def file(who: Reader, ticket_id: shapes.TicketId, attachment_id: AttachmentId) -> Response:
+        async with reading_session(house.sessions) as session:
+            of = await _ids(session, who, ticket_id)
+            found, number = await extras_store.attachment(session, of, attachment_id)
+        path = await shelf.whole(found.sha256, found.size)
+        ours = f"{number}-{found.id}.{photos.ENDINGS[found.media_type]}"
+        return FileResponse(path, media_type=found.media_type, filename=ours)
+
+    @routes.get("/calls", response_model=Links)
+    async def calls(who: Reader, ticket_id: shapes.TicketId) -> Any:
+        async with reading_session(house.sessions) as session:
+            await _visible(session, who, ticket_id)
+            return {"items": [row(link) for link in await extras_store.links(session, ticket_id)]}
+
+    @routes.put("/calls/{call_id}", response_model=Links)
+    async def link(who: Changer, ticket_id: shapes.TicketId, call_id: shapes.CallId) -> Any:
+        await links.link(house.sessions, ticket_id, call_id, by=who.name, now=_now())
+        return await calls(who, ticket_id)
+
+    @routes.delete("/calls/{call_id}", response_model=Links)
+    async def unlink(who: Changer, ticket_id: shapes.TicketId, call_id: shapes.CallId) -> Any:
+        """The call that opened a ticket stays with it."""
+        await links.unlink(house.sessions, ticket_id, call_id, by=who.name, now=_now())
+        return await calls(who, ticket_id)
+
+    @routes.get("/similar", response_model=Likely)
+    async def alike(who: Changer, ticket_id: shapes.TicketId) -> Any:
+        """What may tell of the same event: near in place and time, of the same kind. For those who may merge."""
+        near = house.near
+        async with reading_session(house.sessions) as session:
+            ticket = await tickets.ticket(session, ticket_id)
+            around = ticket.created_at - near.within, ticket.created_at + near.within
+            found = {one.id: (one, said) for one, *said in await extras_store.reports(session, *around)}
+        proposed = similar.proposals(extras_store.report_of(ticket), [one for one, _ in found.values()], near)
+        return {"items": [
+            {"id": one.id, "number": found[one.id][1][0], "lifecycle": found[one.id][1][1], "score": one.score,
+             "reasons": one.reasons} for one in proposed]}
+
+    @routes.post("/merge", response_model=Merged)
+    async def merge_into(
+        who: Changer, ticket_id: shapes.TicketId, seen: etags.Seen, body: MergeBody, response: Response
+    ) -> Any:
+        """This ticket goes into another that tells of the same event: it is closed, and all of it is seen there."""
+        done = await merge.merge(house.sessions, ticket_id, body.into, by=who.name, now=_now(), version=seen)
+        etags.tag(response, done.ticket.version)
+        async with reading_session(house.sessions) as session:
+            return {"ticket": await _part(session, done.ticket), "into": await _part(session, done.into),
+                    "offered": done.offered}
+
+    @routes.post("/unmerge", response_model=Part)
+    async def unmerge(
+        who: Changer, ticket_id: shapes.TicketId, seen: etags.Seen, body: UnmergeBody, response: Response
+    ) -> Any:
+        """It goes on by itself again. Calls that the other got through it stay there until they are unlinked."""
+        done = await merge.unmerge(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
+        etags.tag(response, done.version)
+        async with reading_session(house.sessions) as session:
+            return await _part(session, done)
+
+    @routes.get("/merged", response_model=Parts)
+    async def merged(who: Reader, ticket_id: shapes.TicketId) -> Any:
+        async with reading_session(house.sessions) as session:
+            ticket, *parts = await _visible(session, who, ticket_id)
+            return {"items": [await _part(session, part) for part in parts], "offered": merge.offered(ticket, parts)}
+
+    return routes
+
+
+async def _visible(session: AsyncSession, who: Person, ticket_id: int) -> Sequence[Ticket]:
+    """The ticket and what went into it, as far as it is theirs to see. Raises tickets.store.Unknown."""
+    family = await extras_store.family(session, ticket_id)
+    if who.role is not Role.AGENCY:
+        return family
+    told = [one for one in family if await extras_store.is_forwarded_to(session, one.id, who.agency)]
+    if not told or told[0].id != ticket_id:
+        raise tickets.Unknown(f"there is no ticket {ticket_id}")
+    return told
+
+
+async def _ids(session: AsyncSession, who: Person, ticket_id: int) -> list[int]:
+    return [ticket.id for ticket in await _visible(session, who, ticket_id)]
+
+
+async def _part(session: AsyncSession, ticket: Ticket) -> dict[str, Any]:
+    told = await tickets.forwardings_of(session, ticket.id)
+    return row(ticket) | {
+        "calls": list(await tickets.calls_of(session, ticket.id)),
+        "forwardings": [row(one) | {"agency": agency.code} for one, agency in told],
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
