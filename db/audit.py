@@ -10,6 +10,7 @@ whoever waited for a row of somebody else's while holding the chain would wait f
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,9 +65,10 @@ class Trail:
         rows = []
         for entry in self.entries:
             seq += 1
-            digest = digest_of(seq, entry)
+            salt = secrets.token_hex(16)
+            digest = digest_of(seq, entry, salt)
             chain = chained(chain, digest)
-            rows.append(vars(entry) | {"seq": seq, "digest": digest, "chain": chain})
+            rows.append(vars(entry) | {"seq": seq, "salt": salt, "digest": digest, "chain": chain})
         connection.execute(insert(Audit), rows)
         self.entries.clear()
 
@@ -88,7 +90,7 @@ def breaks(connection: Connection) -> Iterator[int]:
     table = Audit.__table__
     for row in connection.execute(select(table).order_by(table.c.seq), execution_options={"yield_per": 1000}):
         digest = digest_of(
-            row.seq, Entry(row.at, row.who, row.what, row.which, row.field, row.before, row.after, row.why)
+            row.seq, Entry(row.at, row.who, row.what, row.which, row.field, row.before, row.after, row.why), row.salt
         )
         if (row.seq, row.digest, row.chain) != (expected, digest, chained(before, digest)):
             yield row.seq
@@ -114,9 +116,10 @@ async def newest(
     return (await session.scalars(wanted)).all()
 
 
-def digest_of(seq: int, entry: Entry) -> str:
-    """SHA-256, lower-case hex, over the row's JSON: seq, UTC moment to the microsecond, and the rest in order."""
+def digest_of(seq: int, entry: Entry, salt: str) -> str:
+    """SHA-256, lower-case hex, over the row's JSON: salt, seq, UTC moment to the microsecond, and the rest in order."""
     said = [
+        salt,
         seq,
         entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
         entry.who,

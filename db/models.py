@@ -510,6 +510,8 @@ class Audit(Base):
     before: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     after: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     why: Mapped[str | None]
+    #: 128 bits of chance, hex: without them a short value could be found from its digest by trying all
+    salt: Mapped[str]
     #: SHA-256 over all of the above, lower-case hex
     digest: Mapped[str]
     #: SHA-256 over the chain of the row before and this digest, lower-case hex

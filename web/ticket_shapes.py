@@ -80,7 +80,7 @@ class AgencySaidBody(Body):
 Message: Any = model_of(OutboxMessage, "MessageSaid", without=("id", "forwarding_id", "payload"))
 ForwardingSaid: Any = model_of(
     Forwarding, "ForwardingSaid", without=("ticket_id", "agency_id"), agency=str, agency_name=str, message=Message)
-HistoryLine: Any = model_of(Audit, "HistoryLine", without=("what", "which", "digest", "chain"))
+HistoryLine: Any = model_of(Audit, "HistoryLine", without=("what", "which", "salt", "digest", "chain"))
 
 
 class Proposed(shapes.Answer):

@@ -161,7 +161,7 @@ def _for_agency(said: dict[str, Any], agency: str | None) -> dict[str, Any]:
 
 
 #: of a line of history: what only the audit needs
-_SEALED = frozenset({"what", "which", "digest", "chain"})
+_SEALED = frozenset({"what", "which", "salt", "digest", "chain"})
 
 
 def _now() -> datetime:

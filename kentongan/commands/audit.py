@@ -31,7 +31,7 @@ def list_(
     async def work(sessions: Sessions, settings: Settings) -> list[dict[str, Any]]:
         async with reading_session(sessions) as session:
             rows = await audit.newest(session, limit, what=what, which=which, who=who)
-        hidden = () if json_ else ("digest", "chain")
+        hidden = () if json_ else ("salt", "digest", "chain")
         return [{column.key: getattr(row, column.key) for column in row.__table__.columns if column.key not in hidden}
                 for row in rows]
 

@@ -3,6 +3,7 @@
 The tickets' history (`ticket_steps`) moves into the audit.
 """
 
+import secrets
 from datetime import UTC
 
 import sqlalchemy as sa
@@ -43,6 +44,7 @@ def upgrade() -> None:
         sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("salt", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("chain", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
@@ -254,16 +256,18 @@ def _move_the_history() -> None:
         sa.column("at", MOMENT),
         sa.column("before", sa.JSON(none_as_null=True)),
         sa.column("after", sa.JSON(none_as_null=True)),
+        sa.column("salt"),
         sa.column("digest"),
         sa.column("chain"),
     )
     for seq, step in enumerate(steps, 1):
         at = step.at.replace(tzinfo=UTC) if step.at.tzinfo is None else step.at  # SQLite drops zones
         entry = Entry(at, step.who, "ticket", str(step.ticket_id), step.what, step.before, step.after, step.why)
-        digest = digest_of(seq, entry)
+        salt = secrets.token_hex(16)
+        digest = digest_of(seq, entry, salt)
         chain = chained(chain, digest)
         connection.execute(
-            sa.insert(audit).values(**vars(entry) | {"at": step.at}, seq=seq, digest=digest, chain=chain)
+            sa.insert(audit).values(**vars(entry) | {"at": step.at}, seq=seq, salt=salt, digest=digest, chain=chain)
         )
 
 
