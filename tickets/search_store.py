@@ -79,6 +79,7 @@ class Line:
     ticket: Row[Any]
     #: how many calls belong to it
     calls: int
+    #: in the order in which they were told
     agencies: list[Told] = field(default_factory=list)
 
 
@@ -93,7 +94,8 @@ async def page(
 ) -> list[Line]:
     """The newest `limit` tickets; `before`: only those older than the ticket with this id. Two queries.
 
-    `seen_by`: code of the agency whose person looks: what was forwarded to it, without the people who reported it.
+    `seen_by`: code of the agency whose person looks: what was forwarded to it, how far it is with that
+    itself, and nothing about people.
     """
     calls = select(func.count()).where(CallTicket.ticket_id == Ticket.id).scalar_subquery()
     shown = select(calls.label("calls"), *_SHOWN, *(_PEOPLE if seen_by is None else ()))
@@ -107,6 +109,8 @@ async def page(
             .where(Forwarding.ticket_id.in_([row.id for row in rows]))
             .order_by(Forwarding.id)
         )
+        if seen_by is not None:
+            told = told.where(Agency.code == seen_by)
         for ticket_id, code, state in await session.execute(told):
             agencies[ticket_id].append(Told(code, state))
     return [Line(row, row.calls, agencies[row.id]) for row in rows]

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
+from calls import search_store
+from calls.disposition import Disposition
+from calls.stages import Outcome, Stage
 from db.engine import reading_session
 from db.models import Call, Note, Recording, RecordingGap, Ticket
 from people.person import Person
 from people.rights import CHANGE, READ, Resource
+from tickets import search_store as tickets_search
 from tickets import store as tickets
 from web import paging, shapes, store, tickets_api
 from web.access import may
@@ -30,10 +34,20 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/calls")
 
     @routes.get("", response_model=paging.Page[CallSaid])
-    async def newest(who: Reader, limit: paging.Limit = 50, after: paging.After = None) -> Any:
-        key = paging.key(after, datetime, str)
+    async def newest(
+        who: Reader, limit: paging.Limit = 50, after: paging.After = None,
+        since: Annotated[shapes.When | None, Query(alias="from", description="Arrived not before")] = None,
+        until: Annotated[shapes.When | None, Query(alias="to", description="Arrived before")] = None,
+        operator: Annotated[shapes.Line | None, Query(description="Who answered")] = None,
+        number: Annotated[shapes.Line | None, Query(description="The caller's, or a part of it")] = None,
+        outcome: Outcome | None = None, disposition: Disposition | None = None, stage: Stage | None = None,
+        topic: Annotated[shapes.Topic | None, Query()] = None,
+    ) -> Any:
+        """The newest first."""
+        wanted = search_store.Wanted(number, stage, topic, operator, outcome, disposition, since, until)
+        key: Any = paging.key(after, datetime, str)
         async with reading_session(house.sessions) as session:
-            found = await store.calls(session, limit + 1, key)
+            found = await search_store.page(session, wanted, limit=limit + 1, before=key)
         return paging.page(found, limit, lambda call: (call.arrived_at, call.id))
 
     @routes.get("/{call_id}", response_model=WholeCall)
@@ -57,11 +71,13 @@ async def _whole(house: House, call_id: str) -> dict[str, Any]:
     """The call with its journal, its tickets and its recordings."""
     async with reading_session(house.sessions) as session:
         call = await store.call(session, call_id)
+        reports = await tickets.tickets_of(session, call_id)
+        forwardings = await tickets_search.forwardings_of(session, [ticket.id for ticket in reports])
         return row(call) | {
             "notes": [row(note, without=frozenset({"call_id"})) for note in await store.notes(session, call_id)],
             "tickets": [
-                row(ticket) | {"forwardings": await tickets_api.forwardings(session, ticket.id)}
-                for ticket in await tickets.tickets_of(session, call_id)
+                row(ticket) | {"forwardings": [tickets_api.told(*each) for each in forwardings[ticket.id]]}
+                for ticket in reports
             ],
             "recordings": [
                 row(recording) | {"gaps": [row(gap, without=frozenset({"id", "recording_id"})) for gap in gaps]}
