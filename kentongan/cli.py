@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
-from kentongan.commands import areas, audit, roster, users
+from kentongan.commands import audit, callbacks, calls, recordings, roster, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.rescue import Exchange
@@ -24,7 +24,8 @@ prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
 for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app),
                   ("users", users.app), ("audit", audit.app), ("roster", roster.app),
-                  ("areas", areas.app)):
+                  ("recordings", recordings.app), ("callbacks", callbacks.app),
+                  ("calls", calls.app)):
     app.add_typer(sub, name=name)
 
 
@@ -43,14 +44,17 @@ def _told() -> tuple[type[Exception], ...]:
     from ivr.sound import SoundError
     from kentongan.main import AlreadyRunningError
     from people import rules, service, store
+    from recordings import review, review_store
     from routing import roster_edit, roster_rules
     from telephony.asterisk import AsteriskError
     from telephony.fetch import NoAsteriskError
-    from tickets import places
+    from tickets import steps
+    from tickets import store as tickets
     people = rules.Invalid, service.Refused, store.Unknown
     roster_told = roster_rules.Refused, roster_edit.Conflict, roster_edit.Unknown
     house = SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError
-    return *house, *people, *roster_told, places.Unreadable
+    heard = review.NotPlayable, review.BeyondTheEnd, review_store.Unknown
+    return *house, *people, *roster_told, *heard, tickets.Unknown, steps.IllegalStep
 
 
 def _fail(text: str, status: int = 1) -> None:

@@ -1,17 +1,22 @@
-"""A small exchange: a real Asterisk with one trunk, three phones and a dialplan that tries callers and phones."""
+"""A data folder at which somebody types `kentongan …`; and a small exchange: a real Asterisk with one trunk, three
+phones and a dialplan that tries callers and phones."""
 
 import asyncio
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from kentongan import cli
 from kentongan.settings import load
 from telephony.fetch import find
 
@@ -82,6 +87,35 @@ MODULES = [
     *["func_groupcount", "func_uri"],
 ]
 EMPTY = ["acl", "ccss", "cdr", "cel", "features", "indications", "udptl", "http", "manager", "stasis", "ari"]
+
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+#: exit status, stdout, stderr of `kentongan …`
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def house(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder, and nothing else in the environment."""
+    for name in [name for name in os.environ if name.startswith("KENTONGAN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
+    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
+    return tmp_path
+
+
+@pytest.fixture
+def kentongan(house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Type it."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kentongan", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return run
 
 
 @dataclass(frozen=True)
