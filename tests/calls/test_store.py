@@ -3,6 +3,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -12,6 +13,7 @@ from calls.journal import Note
 from calls.store import JournalStore
 from db import models
 from db.engine import sync_engine
+from tickets import setup_store
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 CALL = "1763800000.12"
@@ -54,6 +56,17 @@ def test_an_answered_call_is_drawn_with_its_moments_ticket_and_recording(engine,
     assert (ticket.lifecycle, ticket.topic, ticket.reporter_number) == ("draft", "fire", "0800555001")
     [recording] = rows(engine, models.Recording)
     assert (recording.raw_name, recording.state) == (f"{CALL}.raw", "waiting")
+
+
+def test_a_tickets_number_takes_its_month_from_the_regency_and_its_clock_from_the_arrival(engine):
+    with engine.begin() as connection:
+        setup_store.seed(connection)
+    evening = datetime(2026, 11, 30, 18, 0, tzinfo=UTC)
+    JournalStore(engine, "kentongan", ZoneInfo("Asia/Jakarta")).commit(
+        [note(1, "arrived", number=None, arrived_at=evening.isoformat())])
+    [ticket] = rows(engine, models.Ticket)
+    assert (ticket.number, ticket.service) == ("2612-0001", "emergency")
+    assert (ticket.created_at, ticket.due_at) == (evening, evening + timedelta(minutes=30))
 
 
 def test_a_caller_offered_twice_keeps_the_moment_at_which_the_wait_began(engine, store):

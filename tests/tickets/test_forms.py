@@ -1,0 +1,171 @@
+"""A service's form: what may be a schema, and what may stand in it."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickets import forms, seed
+from tickets.refused import Refused
+
+TEXT: dict[str, Any] = {"type": "string"}
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "additionalProperties": False}
+
+
+def refusal(of: Any, *arguments: Any) -> Refused:
+    with pytest.raises(Refused) as told:
+        of(*arguments)
+    return told.value
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        form(name=TEXT | {"maxLength": 10, "pattern": "^[A-Z]"}),
+        form(**{"$ref": TEXT, "pattern": TEXT, "format": TEXT}),
+        form(kind={"enum": ["$ref", {"$ref": "http://elsewhere"}]}),
+        form(home={"$ref": "#/$defs/place"}) | {"$defs": {"place": {"type": "object", "properties": {"rt": TEXT}}}},
+        *(one["schema"] for one in seed.FORMS),
+    ],
+)
+def test_a_schema_that_stands_by_itself_is_taken(schema: dict[str, Any]) -> None:
+    assert forms.check_schema(schema) == schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "field"),
+    [
+        (None, "schema"), ([], "schema"), ("{}", "schema"), ({"type": "string"}, "schema"), ({}, "schema"),
+        ({"type": ["object"]}, "schema"),
+        ({"type": "object", "$schema": "http://json-schema.org/draft-07/schema#"}, "schema.$schema"),
+        ({"type": "object", "required": "name"}, "schema.required"),
+        (form(name={"type": "words"}), "schema.properties.name.type"),
+        (form(name={"$ref": "https://elsewhere/schema"}), "schema.properties.name.$ref"),
+        (form(name={"$ref": "#"}), "schema.properties.name.$ref"),
+        (form(name={"$ref": "#/$defs/nothing"}), "schema.properties.name.$ref"),
+        (form(name={"$dynamicRef": "#x"}), "schema.properties.name.$dynamicRef"),
+        (form(name=TEXT) | {"$id": "https://elsewhere/"}, "schema.$id"),
+        (form() | {"patternProperties": {"^x": TEXT}}, "schema.patternProperties"),
+        (form(a={"$ref": "#/$defs/a"}) | {"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}, "schema.$defs"),
+        (form(name=TEXT | {"pattern": "("}), "schema.properties.name.pattern"),
+        (form(name=TEXT | {"pattern": "(?=x)"}), "schema.properties.name.pattern"),
+        (form(name=TEXT | {"pattern": r"(x)\1"}), "schema.properties.name.pattern"),
+        (form(name=TEXT | {"format": "uri"}), "schema.properties.name.format"),
+        (form(photo={"type": "integer", "x-attachment": True}), "schema.properties.photo.x-attachment"),
+        (form(name=TEXT | {"title": "x\0"}), "schema.properties.name.title"),
+        (form(name=TEXT | {"maximum": float("nan")}), "schema.properties.name.maximum"),
+        (form(name=TEXT | {"description": "x" * 64_000}), "schema"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_could_do_harm_is_refused_at_its_place(schema: Any, field: str) -> None:
+    assert refusal(forms.check_schema, schema).field == field
+
+
+def test_a_schema_that_is_too_deep_is_refused() -> None:
+    deep: dict[str, Any] = {"type": "string"}
+    for _ in range(2000):
+        deep = {"not": deep}
+    assert refusal(forms.check_schema, form(deep=deep)).field == "schema"
+
+
+ELDER = next(one["schema"] for one in seed.FORMS if one["service"] == "elder")
+WHOLE = {"name": "Mbah Contoh", "address": "Dusun Contoh", "job": "tani", "family_members": 1, "dwelling_photo": 7}
+
+
+@pytest.mark.parametrize(
+    ("entries", "missing"),
+    [
+        (WHOLE, []),
+        ({}, ["form.name", "form.address", "form.family_members"]),
+        ({"name": "Mbah"}, ["form.address", "form.family_members"]),
+        ({"name": "Mbah", "address": "x", "family_members": 0}, []),
+    ],
+)
+def test_a_form_may_be_half_written_and_says_what_it_lacks(entries: dict[str, Any], missing: list[str]) -> None:
+    forms.check_entries(ELDER, entries)
+    assert forms.missing(ELDER, entries) == missing
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"family_members": "two"}, "form.family_members"), ({"family_members": -1}, "form.family_members"),
+        ({"family_members": 51}, "form.family_members"), ({"family_members": 1.5}, "form.family_members"),
+        ({"family_members": True}, "form.family_members"), ({"name": ""}, "form.name"),
+        ({"name": "x" * 101}, "form.name"), ({"name": None}, "form.name"), ({"name": ["x"]}, "form.name"),
+        ({"name": "x\0"}, "form.name"), ({"name": "x\x1b[0m"}, "form.name"), ({"name": "\ud800"}, "form.name"),
+        ({"colour": "red"}, "form"), ({"family_members": float("nan")}, "form.family_members"),
+        ({"family_members": 10**400}, "form.family_members"), ({"job": {"a": "b"}}, "form.job"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_with_its_field_and_without_what_was_sent(
+    change: dict[str, Any], field: str
+) -> None:
+    told = refusal(forms.check_entries, ELDER, WHOLE | change)
+    assert told.field == field
+    assert "Mbah" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date", "2026-11-22", "22-11-2026"), ("time", "14:30", "25:00"), ("email", "a@contoh.id", "a contoh"),
+        ("date-time", "2026-11-22T14:30:00+07:00", "2026-11-22T14:30:00"),
+    ],
+)  # fmt: skip
+def test_formats_are_checked(name: str, good: str, bad: str) -> None:
+    schema = forms.check_schema(form(it=TEXT | {"format": name}))
+    forms.check_entries(schema, {"it": good})
+    assert refusal(forms.check_entries, schema, {"it": bad}).reason == f'format is "{name}"'
+
+
+def test_a_pattern_made_to_take_for_ever_takes_no_time() -> None:
+    schema = forms.check_schema(form(it=TEXT | {"pattern": "^(a+)+$"}))
+    begun = time.monotonic()
+    assert refusal(forms.check_entries, schema, {"it": "a" * 5000 + "b"}).field == "form.it"
+    assert time.monotonic() - begun < 1
+
+
+def test_right_to_left_and_any_script_are_texts_like_others() -> None:
+    forms.check_entries(ELDER, {"name": "ꦩꦧꦃ", "address": "شارع\n3"})
+
+
+def test_attachments_and_titles_are_told() -> None:
+    assert forms.attachments(ELDER) == {"dwelling_photo": "image/"}
+    assert next(iter(forms.titles(ELDER).items())) == ("name", "Nama")
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+words = st.sampled_from(
+    ["type", "properties", "$ref", "$defs", "pattern", "items", "required", "format", "x-attachment"]
+)
+
+
+def refused_at(of: Any, *arguments: Any) -> str | None:
+    """None: it was taken. Any other exception fails the test."""
+    try:
+        of(*arguments)
+    except Refused as told:
+        return told.field
+    return None
+
+
+@given(st.dictionaries(words, json | st.dictionaries(words, json, max_size=3), max_size=5))
+def test_whatever_comes_as_a_schema_is_taken_or_refused(schema: dict[str, Any]) -> None:
+    for tried in (schema, schema | {"type": "object"}):
+        assert (refused_at(forms.check_schema, tried) or "schema").startswith("schema")
+
+
+@given(st.dictionaries(st.sampled_from(list(WHOLE)) | st.text(max_size=8), json, max_size=5))
+def test_whatever_comes_as_entries_is_taken_or_refused(entries: dict[str, Any]) -> None:
+    assert (refused_at(forms.check_entries, ELDER, entries) or "form").startswith("form")
