@@ -25,15 +25,6 @@ async def answers(sessions: Sessions) -> None:
         await session.scalar(select(Operator.name).limit(1))
 
 
-async def calls(session: AsyncSession, limit: int, after: tuple[Any, ...] | None) -> Sequence[Call]:
-    """The newest first; `after`: arrival and id of the one before."""
-    wanted = select(Call).order_by(Call.arrived_at.desc(), Call.id.desc()).limit(limit)
-    if after is not None:
-        at, call_id = after
-        wanted = wanted.where((Call.arrived_at < at) | ((Call.arrived_at == at) & (Call.id < call_id)))
-    return (await session.scalars(wanted)).all()
-
-
 async def call(session: AsyncSession, call_id: str) -> Call:
     """Raises Unknown."""
     if (found := await session.get(Call, call_id)) is None:

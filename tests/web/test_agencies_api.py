@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from db.models import Agency
+from db.models import Agency, Audit
 from tests.web.conftest import Doors
 
 URL = "http://127.0.0.1:9/reports"
@@ -68,3 +68,24 @@ async def test_what_cannot_be_an_agency_changes_nothing(porch: Doors, values: di
 @pytest.mark.parametrize("code", ["Damkar", "a_b", "x" * 33, "-x", "x%0a"])
 async def test_what_cannot_be_the_code_of_an_agency_is_refused(porch: Doors, code: str) -> None:
     assert (await porch.ask("PUT", f"/api/agencies/{code}", 422, name="x", url=None, topics=[]))["field"] == "code"
+
+
+async def test_what_is_changed_of_an_agency_stands_in_the_audit_and_its_secret_does_not(doors: Doors) -> None:
+    values: dict[str, Any] = {"name": "Damkar", "url": URL, "topics": ["fire"], "phone": "+62 555 0113"}
+    made = await doors.ask("PUT", "/api/agencies/damkar", seen=1, **values)
+    await doors.by("adi").ask("PUT", "/api/agencies/damkar", seen=2, **values | {"secret": SECRET, "active": False})
+    await doors.by("adi").ask("PUT", "/api/agencies/damkar", seen=3, **values | {"active": False})     # nothing new
+    async with doors.house.sessions() as session:
+        rows = (await session.scalars(select(Audit).where(Audit.what == "agency").order_by(Audit.seq))).all()
+    said = [(row.who, row.which, row.field, row.before, row.after) for row in rows]
+    assert ("host", "damkar", "phone", None, "+62 555 0113") in said
+    assert said[-2:] == [
+        ("adi", "damkar", "active", True, False), ("adi", "damkar", "secret", "a secret", "another secret")]
+    assert not any(secret in str(said) for secret in (made["secret"], SECRET))
+    assert (await doors.get("/api/agencies/damkar"))["version"] == 3
+
+
+async def test_an_agency_that_is_not_there_is_a_404_and_cannot_be_changed(doors: Doors) -> None:
+    await doors.ask("GET", "/api/agencies/nobody", 404)
+    await doors.ask("PUT", "/api/agencies/nobody", 412, seen=1, name="Nobody", url=None, topics=[])
+    await doors.ask("GET", "/api/agencies/nobody", 404)

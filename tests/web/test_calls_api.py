@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from db.models import Note, Recording, RecordingGap
+from db.models import Audit, Note, Recording, RecordingGap
 from tests.web.conftest import NOW, NUMBER, Doors
 
 
@@ -16,6 +17,26 @@ async def test_calls_come_newest_first_and_as_many_as_were_asked_for(doors: Door
     assert newest[0]["caller_number"] == NUMBER
     assert newest[0]["arrived_at"] == "2026-11-22T03:00:02.000000+00:00"
     assert len((await doors.get("/api/calls"))["items"]) == 3
+
+
+@pytest.mark.parametrize(("asked", "found"), [
+    ("operator=op01", "1"), ("operator=op09", ""), ("outcome=abandoned", "2"), ("disposition=prank", "1"),
+    ("stage=ended", "21"), ("stage=ended&topic=medical", "2"), ("from=2026-11-22T03:00:01Z", "2"),
+    ("to=2026-11-22T10:00:01%2B07:00", "1"), ("number=0800555113", "2"), ("number=555", "21"), ("number=nobody", "")])
+async def test_calls_are_found_by_what_became_of_them(doors: Doors, asked: str, found: str) -> None:
+    await doors.call("1763800000.1", operator="op01", disposition="prank")
+    await doors.call("1763800000.2", arrived_at=NOW + timedelta(seconds=1), topic="medical", outcome="abandoned",
+                     caller_number="+62800555113")
+    told = (await doors.get(f"/api/calls?{asked}"))["items"]
+    assert [call["id"] for call in told] == [f"1763800000.{n}" for n in found]
+
+
+@pytest.mark.parametrize(("asked", "field"), [
+    ("stage=gone", "stage"), ("outcome=x", "outcome"), ("disposition=x", "disposition"), ("topic=x", "topic"),
+    ("from=2026-11-22", "from"), ("from=2026-11-22T03:00:00", "from"), ("to=0001-01-01T00:00:00%2B14:00", "to"),
+    ("number=%00", "number"), ("operator=a%0ab", "operator")])
+async def test_a_senseless_filter_is_refused(porch: Doors, asked: str, field: str) -> None:
+    assert (await porch.ask("GET", f"/api/calls?{asked}", 422))["field"] == field
 
 
 @pytest.mark.parametrize("limit", ["0", "501", "x", "99999999999999999999"])
@@ -92,3 +113,13 @@ async def test_reading_does_not_wait_for_a_writer(porch: Doors) -> None:
     async with porch.house.sessions.begin() as writing:
         await writing.connection()
         assert len((await porch.get("/api/calls"))["items"]) == 1
+
+
+async def test_every_verdict_on_a_call_stands_in_the_audit(doors: Doors) -> None:
+    await doors.call()
+    for who, verdict in (("op01", "real"), ("siti", "prank")):
+        await doors.by(who).ask("POST", "/api/calls/1763800000.1/disposition", disposition=verdict)
+    async with doors.house.sessions() as session:
+        rows = (await session.scalars(select(Audit).where(Audit.what == "call").order_by(Audit.seq))).all()
+    assert [(row.who, row.which, row.field, row.before, row.after) for row in rows] == [
+        ("op01", "1763800000.1", "disposition", None, "real"), ("siti", "1763800000.1", "disposition", "real", "prank")]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from routing.operators import OFFERED, READY, TALKING
-from tests.web.conftest import Doors, ready_desk
+from routing.operators import OFFERED, READY, TALKING, WRAP_UP
+from tests.web.conftest import NOW, Doors, Waiting, ready_desk
 
 
 async def test_everybody_is_told_with_why_they_get_no_call(doors: Doors) -> None:
@@ -51,3 +51,23 @@ async def test_a_database_that_is_away_leaves_the_desk_as_it_is(porch: Doors) ->
         await connection.exec_driver_sql("ALTER TABLE operators RENAME TO lost")
     await porch.by("siti").ask("POST", "/api/operators/op01/pause", 503, why="x")
     assert desk.state is READY
+
+
+async def test_a_form_that_is_finished_ends_the_wrap_up_at_once(porch: Doors) -> None:
+    desk = ready_desk(porch.acd, "op01")
+    async with porch.acd.desk_for(Waiting("1763800000.8", NOW)) as loan:
+        porch.acd.talks(await loan.desk())
+    assert desk.state == WRAP_UP
+    done = await porch.by("op01").ask("POST", "/api/operators/op01/wrap-up-done")
+    assert (done["state"], done["why_not_free"]) == ("ready", None)
+    assert await porch.get("/api/operators/op01") == done
+    problem = await porch.by("op01").ask("POST", "/api/operators/op01/wrap-up-done", 409)
+    assert problem["detail"] == "op01 is not in wrap-up (ready); there is nothing to end"
+
+
+async def test_after_the_wrap_up_an_operator_whose_phone_is_gone_is_out(porch: Doors) -> None:
+    desk = ready_desk(porch.acd, "op01")
+    porch.acd._enter(desk, TALKING, "1763800000.8")
+    porch.acd._enter(desk, WRAP_UP)
+    desk.device = "UNAVAILABLE"
+    assert (await porch.by("op01").ask("POST", "/api/operators/op01/wrap-up-done"))["state"] == "out"
