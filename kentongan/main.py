@@ -17,7 +17,7 @@ import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from calls import aftermath, way_out
+from calls import aftermath, changes_store, way_out
 from calls.adopt import Snapshot
 from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
@@ -135,7 +135,8 @@ class Service:
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                     *(_again_and_again(work) for work in (
                         self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._watch_lag,
-                        self.centre.mind_the_waiting, archivist.run, outbox.run)),
+                        self.centre.mind_the_waiting, archivist.run, outbox.run,
+                        partial(changes_store.tell, self.journal, self.sessions, self.settings.node))),
                 )]
                 try:
                     await self._ready.wait()

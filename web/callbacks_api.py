@@ -73,7 +73,6 @@ def router(house: House) -> APIRouter:
         """Three attempts in vain ask the supervisor; each puts the next one off by ten minutes."""
         await callbacks_store.attempt(
             house.sessions, callback_id, body.reached, body.call_id, who=who.name, now=datetime.now(UTC), version=seen)
-        house.journal.note("callback", None, callback_id=callback_id)
         return await answer(response, callback_id)
 
     @routes.post("/{callback_id}/decision", response_model=One)
@@ -85,7 +84,6 @@ def router(house: House) -> APIRouter:
         await callbacks_store.decide(
             house.sessions, callback_id, body.decision == "open", body.reason, who=who.name, now=datetime.now(UTC),
             version=seen)
-        house.journal.note("callback", None, callback_id=callback_id)
         return await answer(response, callback_id)
 
     return routes
