@@ -16,6 +16,7 @@ from web import (
     desks_api,
     events_api,
     manual,
+    merge_api,
     problems,
     recordings_api,
     roster_api,
@@ -54,7 +55,8 @@ def make_app(house: House) -> FastAPI:
     app.include_router(acknowledge.router(house), include_in_schema=False, max_body_size=LONGEST_BODY)
     api = APIRouter(prefix="/api")
     for room in (
-        calls_api, desks_api, search_api, tickets_api, ticket_extras_api, areas_api, agencies_api, recordings_api, callbacks_api, events_api,
+        calls_api, desks_api, search_api, tickets_api, ticket_extras_api, merge_api, agencies_api, areas_api,
+        recordings_api, callbacks_api, events_api,
         users_api, audit_api, roster_api,
     ):
         api.include_router(room.router(house))

@@ -1,4 +1,4 @@
-"""web: what belongs to a ticket: notes, files, its calls, likely duplicates, and the tickets that went into it.
+"""web: what belongs to a ticket: notes, files, its calls; with those of the tickets that went into it.
 
 An agency's people see of all this what was forwarded to their agency, and of a merged ticket the parts that were.
 """
@@ -9,16 +9,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Response
 from fastapi.responses import FileResponse
-from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.engine import reading_session
 from db.models import Attachment, Ticket, TicketNote
 from people.person import Person
 from people.rights import CHANGE, READ, Resource, Role
-from tickets import attachments, extras_store, links, merge, photos, remarks, similar
+from tickets import attachments, extras_store, links, photos, remarks
 from tickets import store as tickets
-from web import etags, paging, shapes
+from web import paging, shapes
 from web.access import may
 from web.house import House
 from web.shapes import row
@@ -61,69 +60,6 @@ class Links(shapes.Answer):
     """All of them."""
 
     items: list[Link]
-
-
-class Alike(shapes.Answer):
-    """A ticket that may tell of the same event, and why."""
-
-    id: int
-    number: str
-    lifecycle: str
-    score: float
-    reasons: list[str]
-
-
-class Likely(shapes.Answer):
-    """The likeliest first."""
-
-    items: list[Alike]
-
-
-class MergeBody(shapes.Body):
-    """The ticket that goes on."""
-
-    into: Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-class UnmergeBody(shapes.Body):
-    """Why it is another event after all."""
-
-    reason: shapes.Reason
-
-
-class Told(shapes.Answer):
-    """Whom a ticket was forwarded to, and how far they are."""
-
-    agency: str
-    state: str
-    accepted_at: shapes.Moment | None
-
-
-class Part(shapes.Answer):
-    """A ticket that went into another."""
-
-    id: int
-    number: str
-    lifecycle: str
-    merged_into: int | None
-    version: int
-    calls: list[str]
-    forwardings: list[Told]
-
-
-class Parts(shapes.Answer):
-    """All that went in, by whatever way; `offered`: what the ticket that goes on lacks and one of them knows."""
-
-    items: list[Part]
-    offered: dict[str, Any]
-
-
-class Merged(shapes.Answer):
-    """The ticket that went in, the one that goes on, and what the first could give it."""
-
-    ticket: Part
-    into: Part
-    offered: dict[str, Any]
 
 
 def router(house: House) -> APIRouter:
@@ -182,7 +118,7 @@ def router(house: House) -> APIRouter:
     @routes.get("/calls", response_model=Links)
     async def calls(who: Reader, ticket_id: shapes.TicketId) -> Any:
         async with reading_session(house.sessions) as session:
-            await _visible(session, who, ticket_id)
+            await visible(session, who, ticket_id)
             return {"items": [row(link) for link in await extras_store.links(session, ticket_id)]}
 
     @routes.put("/calls/{call_id}", response_model=Links)
@@ -196,50 +132,10 @@ def router(house: House) -> APIRouter:
         await links.unlink(house.sessions, ticket_id, call_id, by=who.name, now=_now())
         return await calls(who, ticket_id)
 
-    @routes.get("/similar", response_model=Likely)
-    async def alike(who: Changer, ticket_id: shapes.TicketId) -> Any:
-        """What may tell of the same event: near in place and time, of the same kind. For those who may merge."""
-        near = house.near
-        async with reading_session(house.sessions) as session:
-            ticket = await tickets.ticket(session, ticket_id)
-            around = ticket.created_at - near.within, ticket.created_at + near.within
-            found = {one.id: (one, said) for one, *said in await extras_store.reports(session, *around)}
-        proposed = similar.proposals(extras_store.report_of(ticket), [one for one, _ in found.values()], near)
-        return {"items": [
-            {"id": one.id, "number": found[one.id][1][0], "lifecycle": found[one.id][1][1], "score": one.score,
-             "reasons": one.reasons} for one in proposed]}
-
-    @routes.post("/merge", response_model=Merged)
-    async def merge_into(
-        who: Changer, ticket_id: shapes.TicketId, seen: etags.Seen, body: MergeBody, response: Response
-    ) -> Any:
-        """This ticket goes into another that tells of the same event: it is closed, and all of it is seen there."""
-        done = await merge.merge(house.sessions, ticket_id, body.into, by=who.name, now=_now(), version=seen)
-        etags.tag(response, done.ticket.version)
-        async with reading_session(house.sessions) as session:
-            return {"ticket": await _part(session, done.ticket), "into": await _part(session, done.into),
-                    "offered": done.offered}
-
-    @routes.post("/unmerge", response_model=Part)
-    async def unmerge(
-        who: Changer, ticket_id: shapes.TicketId, seen: etags.Seen, body: UnmergeBody, response: Response
-    ) -> Any:
-        """It goes on by itself again. Calls that the other got through it stay there until they are unlinked."""
-        done = await merge.unmerge(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
-        etags.tag(response, done.version)
-        async with reading_session(house.sessions) as session:
-            return await _part(session, done)
-
-    @routes.get("/merged", response_model=Parts)
-    async def merged(who: Reader, ticket_id: shapes.TicketId) -> Any:
-        async with reading_session(house.sessions) as session:
-            ticket, *parts = await _visible(session, who, ticket_id)
-            return {"items": [await _part(session, part) for part in parts], "offered": merge.offered(ticket, parts)}
-
     return routes
 
 
-async def _visible(session: AsyncSession, who: Person, ticket_id: int) -> Sequence[Ticket]:
+async def visible(session: AsyncSession, who: Person, ticket_id: int) -> Sequence[Ticket]:
     """The ticket and what went into it, as far as it is theirs to see. Raises tickets.store.Unknown."""
     family = await extras_store.family(session, ticket_id)
     if who.role is not Role.AGENCY:
@@ -251,15 +147,7 @@ async def _visible(session: AsyncSession, who: Person, ticket_id: int) -> Sequen
 
 
 async def _ids(session: AsyncSession, who: Person, ticket_id: int) -> list[int]:
-    return [ticket.id for ticket in await _visible(session, who, ticket_id)]
-
-
-async def _part(session: AsyncSession, ticket: Ticket) -> dict[str, Any]:
-    told = await tickets.forwardings_of(session, ticket.id)
-    return row(ticket) | {
-        "calls": list(await tickets.calls_of(session, ticket.id)),
-        "forwardings": [row(one) | {"agency": agency.code} for one, agency in told],
-    }
+    return [ticket.id for ticket in await visible(session, who, ticket_id)]
 
 
 def _now() -> datetime:
