@@ -39,8 +39,11 @@ RESULTS = Path(__file__).parent / "results"
 RUNS = 50
 DRAFTS = 300
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-#: tables that no question may read from end to end
+#: tables that a question may not read from end to end, but for WALKS
 LARGE = ("calls", "tickets", "forwardings", "notes", "outbox", "call_tickets")
+
+#: what has no index of its own on purpose: rare questions that take tens of milliseconds (docs/performance.md)
+WALKS = {"calls: part of a number", "tickets: being checked (none)", "tickets: a service that nobody asked for"}
 
 Question = Callable[[AsyncSession, Random], Awaitable[Any]]
 
@@ -69,7 +72,7 @@ def questions(count: int) -> dict[str, Question]:
     unfinished = ("draft", "open", "forwarded", "accepted", "on_the_way", "refused")
     return {
         "tickets: newest": listed(),
-        "tickets: a page in the middle": listed(before=lambda chance: chance.randint(1000, count)),
+        "tickets: a page in the middle": listed(before=lambda chance: chance.randint(count // 100, count)),
         "tickets: one lifecycle (closed)": listed(lifecycles=("closed",)),
         "tickets: all that are unfinished": listed(lifecycles=unfinished),
         "tickets: all but drafts, A1": listed(lifecycles=("closed", *unfinished[1:], "done"), verification="a1"),
@@ -111,8 +114,8 @@ def questions(count: int) -> dict[str, Question]:
     }
 
 
-#: statements that a question may take
 def allowed(name: str) -> int:
+    """Statements that a question may take."""
     return 1 if name.startswith("calls") else 2
 
 
@@ -295,7 +298,8 @@ def main() -> int:
             print(told[-1], flush=True)
             faults += [f"{kind}, {name}: {answer.statements} statements" for name, answer in answers.items()
                        if answer.statements > allowed(name)]
-            faults += [f"{kind}, {name}: {scan}" for name, answer in answers.items() for scan in answer.scans]
+            faults += [f"{kind}, {name}: {scan}" for name, answer in answers.items() if name not in WALKS
+                       for scan in answer.scans]
     about = "".join(f"- {name}: {value}\n" for name, value in facts.items())
     text = f"{about}\n" + "\n".join(told) + "".join(f"\nFAULT {fault}" for fault in faults)
     print(about, *faults, sep="\n")
