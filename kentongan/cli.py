@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
-from kentongan.commands import audit, callbacks, calls, recordings, roster, users
+from kentongan.commands import areas, audit, callbacks, calls, recordings, roster, setup, tickets, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.rescue import Exchange
@@ -24,8 +24,9 @@ prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
 for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app),
                   ("users", users.app), ("audit", audit.app), ("roster", roster.app),
-                  ("recordings", recordings.app), ("callbacks", callbacks.app),
-                  ("calls", calls.app)):
+                  ("areas", areas.app), ("recordings", recordings.app), ("callbacks", callbacks.app),
+                  ("calls", calls.app), ("tickets", tickets.app),
+                  ("services", setup.services), ("categories", setup.categories), ("rules", setup.rules)):
     app.add_typer(sub, name=name)
 
 
@@ -48,13 +49,16 @@ def _told() -> tuple[type[Exception], ...]:
     from routing import roster_edit, roster_rules
     from telephony.asterisk import AsteriskError
     from telephony.fetch import NoAsteriskError
-    from tickets import steps
+    from tickets import edit, places, refused, steps
+    from tickets import service as reports
     from tickets import store as tickets
     people = rules.Invalid, service.Refused, store.Unknown
     roster_told = roster_rules.Refused, roster_edit.Conflict, roster_edit.Unknown
     house = SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError
     heard = review.NotPlayable, review.BeyondTheEnd, review_store.Unknown
-    return *house, *people, *roster_told, *heard, tickets.Unknown, steps.IllegalStep
+    report = tickets.Unknown, steps.IllegalStep, edit.Conflict, refused.Refused, places.Unreadable
+    forwarded = reports.Incomplete, reports.NotForwardable
+    return *house, *people, *roster_told, *heard, *report, *forwarded
 
 
 def _fail(text: str, status: int = 1) -> None:
