@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.audit import Entry, Trail
@@ -29,7 +28,8 @@ async def add_service(
     service = Service(code=setup_rules.code("code", code), form_version=None, version=1, **given)
     async with sessions.begin() as session:
         await _check_prefix(session, service.code, service.prefix)
-        await _add(session, service, "code", f"there is a service {code} already; change that one")
+        if not await setup_store.is_added(session, service):
+            raise Refused("code", f"there is a service {code} already; change that one")
         await _told(session, by, now, "service", code, {"service": (None, given)})
     return service
 
@@ -76,7 +76,8 @@ async def add_category(
     category = Category(code=setup_rules.code("code", code), version=1, **given)
     async with sessions.begin() as session:
         await _check_topic(session, category.service, category.topic)
-        await _add(session, category, "code", f"there is a category {code} already; change that one")
+        if not await setup_store.is_added(session, category):
+            raise Refused("code", f"there is a category {code} already; change that one")
         await _told(session, by, now, "category", code, {"category": (None, given)})
     return category
 
@@ -142,14 +143,6 @@ async def _check_topic(session: AsyncSession, service: str | None, topic: str | 
     topics = sorted({topic for code, topics in known.items() for topic in topics if service in (None, code)})
     if topic is not None and topic not in topics:
         raise Refused("topic", f"topics are: {', '.join(topics)}")
-
-
-async def _add(session: AsyncSession, row: Service | Category, field: str, why_not: str) -> None:
-    session.add(row)
-    try:
-        await session.flush()
-    except IntegrityError:
-        raise Refused(field, why_not) from None
 
 
 async def _change(

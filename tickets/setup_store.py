@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Agency, Area, Attachment, Base, Category, Form, ForwardRule, Service, Ticket
@@ -135,6 +136,16 @@ async def media_types(session: AsyncSession, ticket_id: int) -> dict[int, str]:
         select(Attachment.id, Attachment.media_type).where(Attachment.ticket_id == ticket_id)
     )
     return {row.id: row.media_type for row in rows}
+
+
+async def is_added(session: AsyncSession, row: Service | Category) -> bool:
+    """False: there is one of its code already, and nothing more can be done in this transaction."""
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError:
+        return False
+    return True
 
 
 async def only_changer_of_rules(session: AsyncSession) -> None:

@@ -21,6 +21,7 @@ from web import (
     recordings_api,
     roster_api,
     search_api,
+    setup_api,
     shapes,
     ticket_extras_api,
     tickets_api,
@@ -56,9 +57,7 @@ def make_app(house: House) -> FastAPI:
     api = APIRouter(prefix="/api")
     for room in (
         calls_api, desks_api, search_api, tickets_api, ticket_extras_api, merge_api, agencies_api, areas_api,
-        recordings_api, callbacks_api, events_api,
-        users_api, audit_api, roster_api,
-    ):
+        recordings_api, callbacks_api, events_api, users_api, audit_api, roster_api, setup_api):
         api.include_router(room.router(house))
     app.include_router(api, max_body_size=LONGEST_BODY)
     return app

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from db.models import Audit, Forwarding, OutboxMessage, Ticket
 from tickets import clocks
 from tickets.fields import ANSWER
-from tickets.forwarding import ACCEPTED, DONE, ON_THE_WAY, REFUSED
+from tickets.forwarding import State
 from tickets.sources import Source
 from tickets.verification import Verification
 from web import shapes
@@ -73,7 +73,7 @@ class ForwardBody(Body):
 class AgencySaidBody(Body):
     """What an agency said, by telephone or otherwise than by its link."""
 
-    state: Literal[ACCEPTED, ON_THE_WAY, DONE, REFUSED]
+    state: Literal[State.ACCEPTED, State.ON_THE_WAY, State.DONE, State.REFUSED]
     why: Words = ""
 
 
