@@ -37,21 +37,22 @@ async def _seen_if_any(if_match: _IfMatch = None) -> int | None:
     return None if if_match is None else int(if_match.strip('"'))
 
 
-async def _seen(if_match: _IfMatch = None) -> int:
+async def seen(if_match: _IfMatch = None) -> int:
+    """The version in If-Match. Raises Unseen."""
     if if_match is None:
         raise Unseen
     return int(if_match.strip('"'))
 
 
 #: the version that the sender has seen
-Seen = Annotated[int, Depends(_seen)]
+Seen = Annotated[int, Depends(seen)]
 #: for a PUT that may also make something new
 SeenIfAny = Annotated[int | None, Depends(_seen_if_any)]
 
 
-def check(seen: int | None, version: int) -> None:
+def check(was_seen: int | None, version: int) -> None:
     """Raises Unseen or Stale, if `version` is not what was seen."""
-    if seen is None:
+    if was_seen is None:
         raise Unseen
-    if seen != version:
+    if was_seen != version:
         raise Stale

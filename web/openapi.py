@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from web import idempotency, problems
+from web import etags, idempotency, problems
 from web.access import Right
 
 _ABOUT = """Calls, tickets, people and agencies of an emergency number, for desks and programs.
@@ -67,8 +67,10 @@ def _complete(operation: dict[str, Any], route: RouteContext, method: str, right
     if method in idempotency.WRITES:
         refusals |= _WRITES
         operation.setdefault("parameters", []).append(idempotency.PARAMETER)
-    if any(given["name"] == "If-Match" for given in operation.get("parameters", ())):
-        refusals |= _SEEN
+    for given in operation.get("parameters", ()):
+        if given["name"] == "If-Match":
+            given["required"] = any(needed.call is etags.seen for needed in route.dependant.dependencies)
+            refusals |= _SEEN
     if "requestBody" in operation:
         refusals |= _BODY
     for status, why in refusals.items():

@@ -86,7 +86,7 @@ async def test_every_operation_says_who_may_what_comes_back_and_what_may_go_wron
 CHECKS: list[Any] = [not_a_server_error, status_code_conformance, content_type_conformance,
                      response_headers_conformance, response_schema_conformance]
 #: what there is, by names of parts of addresses; ids are 1
-KNOWN = {"call_id": "1763800000.1", "code": "damkar", "name": "op01"}
+KNOWN = {"call_id": "1763800000.1", "code": "damkar", "name": "op03"}
 #: a stream that never ends has its own tests
 _ENDLESS = "/api/events"
 
@@ -105,6 +105,9 @@ async def inhabited(doors: Doors) -> None:
 def knocks(document: dict[str, Any], doors: Doors) -> Iterator[tuple[str, dict[str, str], st.SearchStrategy[Case]]]:
     """Every operation for each role that may: a label, headers, and tries at what is there, what is not, nonsense."""
     who_may = {(method, route.path_format): right for route, method, right in rights_of(make_app(doors.house))}
+    for operations in document["paths"].values():
+        for said in operations.values():
+            del said["security"]            # tokens are ours to send
     for result in schemathesis.openapi.from_dict(document).get_all_operations():
         operation = result.ok()
         if operation.path == _ENDLESS:
