@@ -129,7 +129,7 @@ async def test_nothing_that_is_sent_brings_a_fault_or_an_answer_that_is_not_docu
     def all_of_it() -> list[str]:
         faults = []
         for label, headers, tries in knocks(document, porch):
-            @settings(max_examples=4, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+            @settings(max_examples=3, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
                       suppress_health_check=list(HealthCheck))
             @given(case=tries)
             def knock(case: Case) -> None:
