@@ -34,6 +34,19 @@ async def test_looking_shows_the_report_and_changes_nothing(doors: Doors) -> Non
     assert await doors.get(f"/api/tickets/{ticket['id']}") == ticket
 
 
+async def test_what_went_out_on_an_override_says_so_until_it_is_verified(doors: Doors) -> None:
+    ticket = await doors.get(f"/api/tickets/{await doors.draft()}")
+    ticket = await doors.step(ticket, "fill", place="Sumur", narrative="Anak jatuh")
+    ticket = await doors.step(ticket, "override", reason="Anak di sumur")
+    ticket = await doors.step(ticket, "forward", agencies=["damkar"])
+    path = await link_of(doors, ticket)
+    assert "BELUM TERVERIFIKASI (bukan A1)" in await doors.text(path)
+    ticket = await doors.step(ticket, "verification", result="checking")
+    ticket = await doors.step(ticket, "verification", result="a1", evidence="Tetangga membenarkan")
+    assert (ticket["unverified"], ticket["override_by"]) == (False, "op01")
+    assert "BELUM TERVERIFIKASI" not in await doors.text(path)
+
+
 async def test_the_first_use_accepts_and_a_second_says_when_that_was(doors: Doors) -> None:
     ticket = await doors.forwarded()
     path = await link_of(doors, ticket)
