@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Agency, Call, Callback, Forwarding, Recording, Ticket
+from db.models import Agency, Audit, Call, Callback, Forwarding, Note, Recording, Ticket
 
 #: the words under which calls without an outcome (they go on) and without a disposition are counted
 GOES_ON, NONE_YET = "goes on", "none yet"
@@ -39,6 +39,27 @@ class Figures:
     accepted_after: Sequence[float]
     recordings: dict[str, int]
     callbacks: dict[str, int]
+
+    def lines(self) -> list[str]:
+        """As a person reads them."""
+        def told(counts: dict[str, int]) -> str:
+            return ", ".join(f"{word} {n}" for word, n in counts.items()) or "none"
+
+        waits = [f"{share(self.waits, part):.1f}" for part in (0.5, 0.9, 1.0)] if self.waits else ["-"] * 3
+        late = [f"{self.answered_within(limit) or 0:.0%} within {limit} s" for limit in (10, 15, 20) if self.waits]
+        accepted = share(self.accepted_after, 0.5)
+        return [
+            f"calls         {self.calls}: {told(self.outcomes)}; {self.without_number} without a number",
+            f"topics        {told(self.topics)}",
+            f"waits         half {waits[0]} s, nine of ten {waits[1]} s, longest {waits[2]} s; {', '.join(late)}",
+            f"dispositions  {told(self.dispositions)}",
+            f"tickets       {self.tickets}: {told(self.lifecycles)}",
+            f"verification  {told(self.verifications)}",
+            *(f"forwarded     to {code}: {told(states)}" for code, states in self.forwardings.items()),
+            f"accepted      {'-' if accepted is None else f'{accepted:.1f} s'} after the call's arrival (half of them)",
+            f"recordings    {told(self.recordings)}",
+            f"call-backs    {told(self.callbacks)}",
+        ]
 
     def answered_within(self, seconds: float) -> float | None:
         """The share of the answered calls that waited no longer; None if there are none."""
@@ -91,3 +112,9 @@ async def figures(session: AsyncSession, since: datetime, until: datetime) -> Fi
 
 def _lengths(rows: Iterable[Any]) -> list[float]:
     return sorted((after - before).total_seconds() for before, after in rows)
+
+
+async def books(session: AsyncSession, since: datetime) -> tuple[Sequence[Note], Sequence[Audit]]:
+    """What was noted and what was changed from `since` on, line by line: what the records are drawn from."""
+    notes = await session.scalars(select(Note).where(Note.at >= since).order_by(Note.node, Note.seq))
+    return notes.all(), (await session.scalars(select(Audit).where(Audit.at >= since).order_by(Audit.seq))).all()

@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from kentongan import settings as porch
-from kentongan.commands import areas, audit, callbacks, calls, recordings, roster, setup, tickets, users
+from kentongan.commands import areas, audit, callbacks, calls, figures, recordings, roster, setup, tickets, users
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.rescue import Exchange
@@ -91,10 +91,20 @@ def service() -> None:
 
 
 @app.command()
-def demo(keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False) -> None:
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False,
+    day: Annotated[bool, typer.Option("--day", help="A hundred callers in minutes; its data stays.")] = False,
+    callers: Annotated[int, typer.Option(min=1, max=900, help="How many on that day.")] = 100,
+    seed: Annotated[int, typer.Option(help="Another day.")] = 112,
+) -> None:
     """One caller dials 112; the whole story is told, with its proof."""
+    from kentongan import day as whole_day
     from kentongan.demo import tell
-    raise SystemExit(asyncio.run(tell(porch.load(), keep)))
+    settings = porch.load()
+    raise SystemExit(asyncio.run(whole_day.tell(settings, keep, callers, seed) if day else tell(settings, keep)))
+
+
+app.command(name="figures")(figures.show)
 
 
 @app.command()

@@ -17,6 +17,10 @@ PROPORTIONS = {
 }  # fmt: skip
 
 
+#: Seconds between two callers, in the mean: as many as six operators can take.
+PACE = 1.6
+
+
 @dataclass(frozen=True)
 class Report:
     """What somebody who reports will say, and what the operator writes down."""
@@ -54,14 +58,14 @@ class Caller:
     is_true: bool                   #: whether a report stands up to the check
 
 
-def day(seed: int, callers: int = 100, lasts: float = 160.0) -> list[Caller]:
-    """The day's callers by the moment they dial. `lasts`: seconds between the first and the last."""
+def day(seed: int, callers: int = 100) -> list[Caller]:
+    """The day's callers by the moment they dial."""
     luck = Random(seed)
     kinds = [kind for kind, share in PROPORTIONS.items() for _ in range(share)]
     wanted = [kinds[n * len(kinds) // callers] for n in range(callers)] if callers <= len(kinds) else [
         luck.choice(kinds) for _ in range(callers)]
     luck.shuffle(wanted)
-    moments = sorted(luck.uniform(0, lasts) for _ in range(callers))
+    moments = sorted(luck.uniform(0, callers * PACE) for _ in range(callers))
     return [_caller(luck, n, at, kind) for n, (at, kind) in enumerate(zip(moments, wanted, strict=True))]
 
 

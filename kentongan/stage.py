@@ -18,9 +18,9 @@ PATIENCE = 20.0
 PORTS = ("sip_port", "http_port", "ari_port", "ami_port", "agi_port")
 
 
-def own_place(settings: Settings) -> Settings:
+def own_place(settings: Settings, name: str = "demo") -> Settings:
     """A folder of the demo's own, begun anew, and ports that are free: it plays beside a service that runs."""
-    data = settings.data / "demo"
+    data = settings.data / name
     shutil.rmtree(data, ignore_errors=True)
     if (built := settings.data / "prompts").exists():           # as `make setup` has built them
         shutil.copytree(built, data / "prompts")
@@ -121,6 +121,15 @@ class Doors:
 
     async def patch(self, path: str, seen: int | None = None, **values: Any) -> Any:
         return await self._ask("PATCH", path, seen, values)
+
+    async def brings(self, path: str, media_type: str, text: str) -> None:
+        """Put a file in the place of what is there."""
+        async with self._http.get(path) as there:
+            seen = there.headers["ETag"]
+        headers = {"If-Match": seen, "Content-Type": media_type}
+        async with self._http.put(path, data=text.encode(), headers=headers) as answer:
+            if answer.status >= 400:
+                raise RuntimeError(f"PUT {path}: {answer.status} {await answer.text()}")
 
     async def until(self, what: str, is_so: Callable[..., Any], path: str, *given: Any) -> Any:
         """The answer at `path` once it is as it should be."""

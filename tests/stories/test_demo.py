@@ -34,3 +34,17 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_running(data: Path, e
     assert [path.name for path in data.iterdir()] == ["prompts"]
     running = subprocess.run(["pgrep", "-f", str(data)], capture_output=True, text=True)
     assert running.stdout == ""
+
+
+def test_a_day_in_minutes_leaves_figures_that_add_up_counted_twice(data: Path) -> None:
+    settings = {"data": data, **free_ports()}
+    demo = subprocess.run(
+        [sys.executable, "-m", "kentongan.cli", "demo", "--day", "--callers", "24"], cwd=CHECKOUT,
+        capture_output=True, text=True,
+        env=os.environ | {f"KENTONGAN_{name.upper()}": str(value) for name, value in settings.items()})
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert demo.stdout.count("✓") == 14
+    assert "calls         24:" in demo.stdout
+    assert (data / "day/kentongan.db").exists()         # what desks and reports are built against
+    running = subprocess.run(["pgrep", "-f", str(data)], capture_output=True, text=True)
+    assert running.stdout == ""
