@@ -40,7 +40,8 @@ class Line:
 def test_the_second_count_reads_outcomes_off_the_journal() -> None:
     notes = [
         Note("1.1", "arrived"), Note("1.2", "arrived"), Note(None, "desk"), Note("1.1", "talking"),
-        Note("1.1", "ended"), Note("1.2", "ended"), Note("1.3", "way out", {"why": "unclaimed"}), Note("1.4", "claim lost"),
+        Note("1.1", "ended"), Note("1.2", "ended"),
+        Note("1.3", "way out", {"why": "unclaimed"}), Note("1.4", "claim lost"),
         Note("1.5", "arrived"), Note("1.5", "handed_back"), Note("1.5", "way out", {"why": "handed back"}),
     ]  # fmt: skip
     found = count(notes, [])
@@ -53,7 +54,8 @@ def test_the_second_count_takes_the_last_word_of_the_audit() -> None:
     notes = [Note("1.1", "arrived"), Note("1.1", "talking"), Note("1.1", "ended")]
     audit = [
         Line("ticket", "7", "lifecycle", "draft"), Line("ticket", "7", "lifecycle", "open"),
-        Line("user", "sri", "role", 1), Line("ticket", "7", "verification", "a1"), Line("ticket", "7", "forwarding damkar", "queued"),
+        Line("user", "sri", "role", 1),
+        Line("ticket", "7", "verification", "a1"), Line("ticket", "7", "forwarding damkar", "queued"),
         Line("ticket", "7", "forwarding damkar", "sent"), Line("call", "1.1", "disposition", "prank"),
         Line("call", "1.1", "disposition", "real"), Line("ticket", "8", "lifecycle", "draft"),
     ]  # fmt: skip
