@@ -31,6 +31,7 @@ async def reported(notes: Notes, report: WayOut) -> None:
         operator=report.desk,
         talked_for=report.talked_for,
         why=report.why,
+        **{} if report.ended_at is None else {"ended_at": datetime.fromtimestamp(report.ended_at, UTC).isoformat()},
     )
 
 

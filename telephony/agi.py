@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from panoramisk.fast_agi import Application
@@ -36,6 +36,7 @@ class WayOut:
     talked_for: float | None      #: s (ANSWEREDTIME)
     desk: str | None              #: operator who answered (the phone that Dial() reached)
     why: str                      #: it went that way (KT_WAYOUT)
+    ended_at: float | None = None #: seconds since 1970, of a report that was kept; None: it ends now
 
     def __repr__(self) -> str:
         return f"WayOut({self.call_id!r}, {self.why!r})"
@@ -103,10 +104,11 @@ def way_out(call_id: str, number: str, values: dict[str, str]) -> WayOut:
 
 
 def kept(call_id: str, report: str) -> WayOut:
-    """What the hang-up handler kept while nobody listened: "ARRIVED/WHY/SECONDS/PEER/NUMBER". Pure; never raises."""
-    arrived, why, talked_for, peer, number = (report.split("/", 4) + [""] * 5)[:5]
+    """What the hang-up handler kept while nobody listened: "ARRIVED/ENDED/WHY/SECONDS/PEER/NUMBER". Pure; never
+    raises."""
+    arrived, ended, why, talked_for, peer, number = (report.split("/", 5) + [""] * 6)[:6]
     values = {"KT_ARRIVED": arrived, "KT_WAYOUT": why, "ANSWEREDTIME": talked_for, "DIALEDPEERNAME": f"PJSIP/{peer}"}
-    return way_out(call_id, number, values)
+    return replace(way_out(call_id, number, values), ended_at=_seconds(ended))
 
 
 def _seconds(text: str | None) -> float | None:

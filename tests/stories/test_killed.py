@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,8 @@ async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_r
             call = await house.call("ended")            # the next service is told what it did not see
             assert (call["id"], call["outcome"]) == (raw.stem, "handed back")
             assert call["caller_number"].endswith("800555002")
+            lasted = datetime.fromisoformat(call["ended_at"]) - datetime.fromisoformat(call["arrived_at"])
+            assert lasted < timedelta(seconds=20)       # not until somebody heard of it
             assert call["operator"]
             assert len((await house.doors.get(f"/api/calls/{call['id']}"))["tickets"]) == 1
 
