@@ -72,6 +72,10 @@ def years(count: int, until: datetime, at_once: int = 5_000) -> Iterator[Years]:
         for number in range(first, min(first + at_once, count + 1)):
             _one(piece, chance, number, until - (count + 1 - number) * _BETWEEN, months, recent=count - number < 200)
         yield piece
+    counted = Years()
+    for month, last in months.items():
+        counted.add("ticket_numbers", series=month, last=last)
+    yield counted
 
 
 def a_name(chance: Random) -> str:
