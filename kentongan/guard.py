@@ -27,7 +27,7 @@ NO_USE = 78
 def watch(command: list[str], rescue: Callable[[], int] = lambda: 0) -> int:
     """Keep `command` running until we are told to stop; returns its exit status then.
 
-    `rescue` sends the waiting the way out and says how many; OSError if that cannot be done now.
+    `rescue` sends the waiting the way out and says how many; it may raise anything if that cannot be done now.
     """
     stopping = False
     absence = Absence(rescue)
@@ -91,7 +91,7 @@ class Absence:
         try:
             if rescued := self._rescue():
                 _say(f"no service for {BACK_WITHIN:.0f} s: {rescued} waiting were sent the way out")
-        except (OSError, ValueError, KeyError) as fault:      # no Asterisk either, or no password of it yet
+        except Exception as fault:  # no Asterisk either, a half-started one, no password yet: the guard must live
             _say(f"who waits could not be sent the way out: {type(fault).__name__}")
 
 

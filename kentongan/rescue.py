@@ -4,11 +4,12 @@ Asked of Asterisk itself over ARI, with the standard library alone: whatever kee
 database away, a broken upgrade) must not keep the guard from this. Whoever talks is left alone.
 """
 import base64
+import http.client
 import json
 import tomllib
-import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,28 +28,32 @@ class Exchange:
     told: Path              #: where those who were sent are written down, a line each, for the service that is back
 
     def rescue(self) -> int:
-        """How many waiting callers were sent the way out. OSError: Asterisk could not be asked (or is not there)."""
+        """How many waiting callers were sent the way out. Raises whatever goes wrong with asking who waits; after that
+        nobody's trouble, and no full disk, keeps the others from being sent."""
         waiting, ringing = _astray(self._ask("GET", "/channels"), self._ask("GET", "/bridges"))
-        if waiting:
-            with self.told.open("a") as told:
-                told.writelines(f"{channel}\n" for channel in waiting)
-        for channel in waiting:
-            self._ask("POST", f"/channels/{channel}/continue?context={WAY_OUT}&extension=s&priority=1")
+        sent = [channel for channel in waiting
+                if self._tell("POST", f"/channels/{channel}/continue?context={WAY_OUT}&extension=s&priority=1")]
         for channel in ringing:
-            self._ask("DELETE", f"/channels/{channel}")
-        return len(waiting)
+            self._tell("DELETE", f"/channels/{channel}")
+        if sent:
+            with suppress(OSError), self.told.open("a") as told:        # (then it is noted as an end that nobody saw)
+                told.writelines(f"{channel}\n" for channel in sent)
+        return len(sent)
+
+    def _tell(self, method: str, path: str) -> bool:
+        """Whether it was done; not, if the channel has just hung up or left by itself."""
+        try:
+            self._ask(method, path)
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+        return True
 
     def _ask(self, method: str, path: str) -> Any:
         password = tomllib.loads(self.secrets.read_text())["ari"]
         request = urllib.request.Request(self.url + path, method=method)
         request.add_header("Authorization", "Basic " + base64.b64encode(f"kentongan:{password}".encode()).decode())
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as gone:
-            if gone.code in (404, 409):         # has just hung up, or left by itself
-                return None
-            raise
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.loads(answer.read() or b"null")
 
 
 def _astray(channels: list[dict[str, Any]], bridges: list[dict[str, Any]]) -> tuple[list[str], list[str]]:

@@ -1,7 +1,7 @@
 """people ◆ Who may do what: one table, role × resource × verb, that every door reads and the tests walk. Pure.
 
 What the table allows may be narrower still by whose thing it is: an operator changes the state of their own desk, an
-agency sees what was forwarded to it. Those rules stand beside the table (`own_only`), not in the doors.
+agency sees what was forwarded to it. Those rules stand beside the table, in `web/access.py` and `tickets/told.py`.
 """
 
 from enum import StrEnum, auto

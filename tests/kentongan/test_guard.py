@@ -17,8 +17,8 @@ sys.exit(guard.watch([sys.executable, '-c', sys.argv[1]], lambda: 3))
 """
 BEATING = """
 import os, signal, sys, time
-print("up", os.getpid(), flush=True)
 signal.signal(signal.SIGTERM, lambda *_: (print("told to stop", flush=True), sys.exit(0)))
+print("up", os.getpid(), flush=True)
 while True:
     os.write(int(os.environ["KENTONGAN_HEARTBEAT_FD"]), b".")
     time.sleep(0.1)

@@ -112,10 +112,17 @@ async def test_queue_log_lines_have_the_usual_format(watch: Watch, asterisk: Any
 async def test_asterisks_own_database_keeps_what_it_is_told(watch: Watch, asterisk: Any) -> None:
     await watch.ami.db_put("kentongan", "onduty", "PJSIP/op01&PJSIP/op02")
     assert "PJSIP/op01&PJSIP/op02" in await asyncio.to_thread(asterisk.cli, "database get kentongan onduty")
-    assert await watch.ami.db_tree("kentongan") == {"onduty": "PJSIP/op01&PJSIP/op02"}
     await watch.ami.db_del("kentongan", "onduty")
     await watch.ami.db_del("kentongan", "onduty")
-    assert await watch.ami.db_tree("kentongan") == {}
+
+
+async def test_a_family_of_its_database_is_read_whole(watch: Watch) -> None:
+    assert await watch.ami.db_tree("untold") == {}
+    for key in ("1795370342.0", "1795370343.1"):
+        await watch.ami.db_put("untold", key, "a/b//c")
+    assert await watch.ami.db_tree("untold") == {"1795370342.0": "a/b//c", "1795370343.1": "a/b//c"}
+    await watch.ami.db_del("untold", "1795370342.0")
+    assert await watch.ami.db_tree("untold") == {"1795370343.1": "a/b//c"}
     assert "not found" in await asyncio.to_thread(asterisk.cli, "database get kentongan onduty")
 
 
