@@ -8,6 +8,7 @@ Moments are `UtcDateTime`: aware in Python, UTC in the database, on SQLite as on
 it, so `call_id` is nowhere a foreign key.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -36,6 +37,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as text, which comes back as it went in: SQLite makes the number 240 of a bare 240.0 in a column
+    that is declared JSON. None is SQL's NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=True, sort_keys=True)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
 
 
 class Base(DeclarativeBase):
@@ -507,8 +522,8 @@ class Audit(Base):
     which: Mapped[str]
     #: what of it changed or was done, e.g. "place", "forwarding damkar", "listened"
     field: Mapped[str]
-    before: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
-    after: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    before: Mapped[Any | None] = mapped_column(JsonText)
+    after: Mapped[Any | None] = mapped_column(JsonText)
     why: Mapped[str | None]
     #: 128 bits of chance, hex: without them a short value could be found from its digest by trying all
     salt: Mapped[str]

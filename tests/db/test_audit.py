@@ -51,6 +51,27 @@ def test_rows_are_numbered_and_fit_one_another_whatever_was_said(book: Engine) -
         assert audit.head(connection)[0] == 4
 
 
+VALUES = (
+    240.0, 0.0, -0.0, 1e22, 0.1, 240, 0, 2**63, -(10**30), True, False, "240", "240.0", "1e3", "-0", "0x10", "null",
+    "true", "", " 1", '"', "NaN", "a\0b", {}, [], [240.0, -0.0, None], {"accept_for": 240.0, "b": {"a": "1.0", "z": 1}},
+    None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_comes_back_as_it_was_told_whatever_it_looks_like(book: Engine, value: object) -> None:
+    trail = Trail()
+    trail.add(Entry(NOW, "sri", "service", "emergency", "accept_for", value, value))
+    with book.begin() as connection:
+        trail.seal(connection)
+    with book.connect() as connection:
+        row = connection.execute(select(Audit.before, Audit.after).order_by(Audit.seq.desc()).limit(1)).one()
+        nothing = select(Audit.seq).where(Audit.seq == 4, Audit.after.is_(None))
+        assert (connection.scalar(nothing) is not None) == (value is None)
+        assert (repr(row.before), repr(row.after)) == (repr(value),) * 2
+        assert list(audit.breaks(connection)) == []
+
+
 @pytest.mark.parametrize("change", [update(Audit).values(who="x"), delete(Audit).where(Audit.seq == 2)])
 def test_the_database_refuses_to_change_it(book: Engine, change: object) -> None:
     with book.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
@@ -123,16 +144,16 @@ def test_what_was_told_of_tickets_before_there_was_an_audit_moves_into_it(empty_
             text(
                 "INSERT INTO ticket_steps (ticket_id, at, who, what, before, after, why) VALUES "
                 "(7, '2026-11-22 03:00:00.000000', 'kentongan', 'lifecycle', NULL, 'draft', 'call 1.1'), "
-                "(7, '2026-11-22 03:00:01.500000', 'op01', 'place', 'here', 'there', NULL)"
+                "(7, '2026-11-22 03:00:01.500000', 'op01', 'place', '240.0', 'there', NULL)"
             )
         )
     migrate(empty_database_url)
     with engine.connect() as connection:
-        rows = connection.execute(select(Audit).order_by(Audit.seq)).all()
+        rows = connection.execute(select(Audit.before, Audit.after).order_by(Audit.seq)).all()
         assert list(audit.breaks(connection)) == []
         assert connection.execute(text("SELECT service, answers FROM tickets")).one()[0] == "emergency"
     engine.dispose()
-    assert len(rows) == 2
+    assert [tuple(row) for row in rows] == [(None, "draft"), ("240.0", "there")]
 
 
 async def test_the_newest_are_told_first_by_what_which_who_and_from_a_row_on(

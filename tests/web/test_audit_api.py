@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db.audit import Entry, Trail
+from db.audit import Entry, Trail, breaks
 from tests.web.conftest import NOW, PEOPLE, Doors
 
 
@@ -22,10 +22,18 @@ async def told(doors: Doors) -> Doors:
 async def test_a_row_says_who_changed_what_from_what_to_what_and_why(told: Doors) -> None:
     page = await told.by("adi").get("/api/audit?limit=1")
     row = page["items"][0]
-    assert (len(row.pop("digest")), len(row.pop("chain"))) == (64, 64)
+    assert (len(row.pop("salt")), len(row.pop("digest")), len(row.pop("chain"))) == (32, 64, 64)
     assert row == {
         "seq": 12, "at": "2026-11-22T03:00:00.000000+00:00", "who": "op01", "what": "ticket", "which": "8",
         "field": "place", "before": None, "after": {"to": ["Rogojampi", 1.5, None]}, "why": "asked again"}
+
+
+async def test_a_change_to_a_whole_number_of_seconds_leaves_the_chain_whole(told: Doors) -> None:
+    await told.by("adi").ask("PATCH", "/api/services/emergency", seen=1, accept_for=240)
+    assert (await told.by("adi").get("/api/audit?limit=1"))["items"][0]["which"] == "emergency"
+    async with told.house.sessions() as session:
+        connection = await session.connection()
+        assert await connection.run_sync(lambda sync: list(breaks(sync))) == []
 
 
 async def test_it_comes_in_pages_that_later_rows_do_not_move(told: Doors) -> None:

@@ -11,6 +11,7 @@ from alembic import op
 
 from db import search
 from db.audit import GENESIS, Entry, chained, digest_of
+from db.models import JsonText
 
 revision = "0002"
 down_revision = "0001"
@@ -41,8 +42,8 @@ def upgrade() -> None:
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("which", sa.Text(), nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
-        sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("before", sa.Text(), nullable=True),
+        sa.Column("after", sa.Text(), nullable=True),
         sa.Column("why", sa.Text(), nullable=True),
         sa.Column("salt", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
@@ -254,8 +255,8 @@ def _move_the_history() -> None:
         "audit",
         *(sa.column(name) for name in ("seq", "who", "what", "which", "field", "why")),
         sa.column("at", MOMENT),
-        sa.column("before", sa.JSON(none_as_null=True)),
-        sa.column("after", sa.JSON(none_as_null=True)),
+        sa.column("before", JsonText),
+        sa.column("after", JsonText),
         sa.column("salt"),
         sa.column("digest"),
         sa.column("chain"),
