@@ -31,6 +31,7 @@ class Resource(StrEnum):
 
     CALLS = auto()  #: with their journal and disposition
     TICKETS = auto()
+    NOTES = auto()  #: on tickets, for the house alone
     OVERRIDE = auto()  #: forwarding before A1: danger to life
     DESKS = auto()  #: operators' states
     RECORDINGS = auto()
@@ -55,6 +56,8 @@ RIGHTS: dict[tuple[Resource, Verb], frozenset[Role]] = {
     (Resource.CALLS, CHANGE): _DESK,
     (Resource.TICKETS, READ): _STAFF | {QA, AGENCY},
     (Resource.TICKETS, CHANGE): _DESK,
+    (Resource.NOTES, READ): _STAFF | {QA},
+    (Resource.NOTES, CHANGE): _DESK,
     (Resource.OVERRIDE, CHANGE): _DESK,
     (Resource.DESKS, READ): _STAFF | {QA},
     (Resource.DESKS, CHANGE): _DESK,

@@ -28,10 +28,10 @@ _SHOWN = (
     Ticket.id, Ticket.number, Ticket.service, Ticket.source, Ticket.lifecycle, Ticket.verification, Ticket.topic,
     Ticket.category, Ticket.subdistrict, Ticket.village, Ticket.place, Ticket.latitude, Ticket.longitude,
     func.substr(Ticket.narrative, 1, BEGINNING).label("narrative"), Ticket.override_by, Ticket.merged_into,
-    Ticket.due_at, Ticket.created_at, Ticket.updated_at, Ticket.version,
+    Ticket.due_at, Ticket.created_at, Ticket.updated_at, Ticket.version, Ticket.subject_name, Ticket.subject_number,
 )  # fmt: skip
-#: what it shows of people, to those who may see them
-_PEOPLE = (Ticket.reporter_name, Ticket.reporter_number, Ticket.subject_name, Ticket.subject_number)
+#: what it shows of who reported, to those who may see them
+_REPORTER = (Ticket.reporter_name, Ticket.reporter_number)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Line:
-    """One ticket in a list. `ticket` has the columns of `_SHOWN` (and of `_PEOPLE`) by their names."""
+    """One ticket in a list. `ticket` has the columns of `_SHOWN` (and of `_REPORTER`) by their names."""
 
     ticket: Row[Any]
     #: how many calls belong to it
@@ -95,10 +95,11 @@ async def page(
     """The newest `limit` tickets; `before`: only those older than the ticket with this id. Two queries.
 
     `seen_by`: code of the agency whose person looks: what was forwarded to it, how far it is with that
-    itself, and nothing about people.
+    itself, and nothing about who reported. Nor is it found by people: one index has those who report and those who are
+    reported about.
     """
     calls = select(func.count()).where(CallTicket.ticket_id == Ticket.id).scalar_subquery()
-    shown = select(calls.label("calls"), *_SHOWN, *(_PEOPLE if seen_by is None else ()))
+    shown = select(calls.label("calls"), *_SHOWN, *(_REPORTER if seen_by is None else ()))
     ids = _ids(session, wanted, now, limit, before, seen_by)
     rows = (await session.execute(shown.where(Ticket.id.in_(ids)).order_by(Ticket.id.desc()))).all()
     agencies: dict[int, list[Told]] = defaultdict(list)

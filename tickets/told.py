@@ -1,6 +1,8 @@
-"""tickets ◆ What an agency is told about a ticket: the same in its message and behind its link. Pure.
+"""tickets ◆ What an agency is told about a ticket: the same in its message and behind its link; and what its people
+read of it at the doors. Pure.
 
-The report as it stands, whom it is about, and whether it is verified; nothing about the reporter.
+The report as it stands, whom it is about, and whether it is verified; nothing about the reporter, nor about our work
+with it: calls, notes, evidence, other agencies.
 """
 
 from collections.abc import Mapping
@@ -11,6 +13,16 @@ from db.models import Category, Ticket
 from tickets import forms
 from tickets.forwarding import Override, unverified
 from tickets.verification import Verification
+
+#: by the names in the answers of the doors: what an agency's person reads of a ticket, of its parts, of a file
+_READ = frozenset({
+    "id", "number", "service", "source", "lifecycle", "verification", "topic", "category", "answers", "form_version",
+    "form", "subdistrict", "village", "place", "latitude", "longitude", "narrative", "subject_name", "subject_number",
+    "merged_into", "due_at", "created_at", "updated_at", "verified_at", "override_by", "override_reason", "version",
+    "unverified", "late", "forwardings", "agencies", "ticket", "title", "media_type", "size", "sha256", "at",
+})  # fmt: skip
+#: of these, each has an agency, and its own people read it
+_EACH_ITS_OWN = ("forwardings", "agencies")
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,19 @@ def told(ticket: Ticket, about: About) -> dict[str, Any]:
         "unverified": is_unverified(ticket),
         "override": said and {"by": said.by, "why": said.why},
     }
+
+
+def for_agency(said: Mapping[str, Any], agency: str | None) -> dict[str, Any]:
+    """What a person of this agency reads of an answer of the doors. Whatever is not known to be for them is emptied:
+    a list or object has nothing in it, a number is 0, anything else is None."""
+    read = {name: value if name in _READ else _emptied(value) for name, value in said.items()}
+    for name in read.keys() & _EACH_ITS_OWN:
+        read[name] = [one for one in read[name] if one["agency"] == agency]
+    return read
+
+
+def _emptied(value: Any) -> Any:
+    return type(value)() if isinstance(value, (list, dict, int)) else None
 
 
 def _questions(category: Category | None) -> dict[str, str]:

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.engine import reading_session
 from db.models import Ticket
+from people.person import Person
 from tickets import extras_store, merge, similar
 from tickets import store as tickets
-from web import etags, shapes
+from web import etags, shapes, ticket_shapes
 from web.house import House
 from web.shapes import row
 from web.ticket_extras_api import Changer, Reader, visible
@@ -105,7 +106,7 @@ def router(house: House) -> APIRouter:
         done = await merge.merge(house.sessions, ticket_id, body.into, by=who.name, now=_now(), version=seen)
         etags.tag(response, done.ticket.version)
         async with reading_session(house.sessions) as session:
-            return {"ticket": await _part(session, done.ticket), "into": await _part(session, done.into),
+            return {"ticket": await _part(session, who, done.ticket), "into": await _part(session, who, done.into),
                     "offered": done.offered}
 
     @routes.post("/unmerge", response_model=Part)
@@ -116,23 +117,24 @@ def router(house: House) -> APIRouter:
         done = await merge.unmerge(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
         etags.tag(response, done.version)
         async with reading_session(house.sessions) as session:
-            return await _part(session, done)
+            return await _part(session, who, done)
 
     @routes.get("/merged", response_model=Parts)
     async def merged(who: Reader, ticket_id: shapes.TicketId) -> Any:
         async with reading_session(house.sessions) as session:
             ticket, *parts = await visible(session, who, ticket_id)
-            return {"items": [await _part(session, part) for part in parts], "offered": merge.offered(ticket, parts)}
+            items = [await _part(session, who, part) for part in parts]
+            return {"items": items, **ticket_shapes.read_by(who, {"offered": merge.offered(ticket, parts)})}
 
     return routes
 
 
-async def _part(session: AsyncSession, ticket: Ticket) -> dict[str, Any]:
+async def _part(session: AsyncSession, who: Person, ticket: Ticket) -> dict[str, Any]:
     told = await tickets.forwardings_of(session, ticket.id)
-    return row(ticket) | {
+    return ticket_shapes.read_by(who, row(ticket) | {
         "calls": list(await tickets.calls_of(session, ticket.id)),
         "forwardings": [row(one) | {"agency": agency.code} for one, agency in told],
-    }
+    })
 
 
 def _now() -> datetime:

@@ -12,8 +12,8 @@ from tickets import search_store
 from tickets.lifecycle import Lifecycle
 from tickets.sources import Source
 from tickets.verification import Verification
-from web import paging, shapes
-from web.access import may
+from web import paging, shapes, ticket_shapes
+from web.access import Forbidden, may
 from web.house import House
 
 Reader = Annotated[Person, may(READ, Resource.TICKETS)]
@@ -46,7 +46,7 @@ class TicketLine(shapes.Answer):
     longitude: float | None
     #: its first 200 characters
     narrative: str | None
-    #: null for an agency's person, as everything about people
+    #: null for an agency's person
     reporter_name: str | None = None
     reporter_number: str | None = None
     subject_name: str | None = None
@@ -58,7 +58,7 @@ class TicketLine(shapes.Answer):
     created_at: shapes.Moment
     updated_at: shapes.Moment
     version: int
-    #: how many calls belong to it
+    #: how many calls belong to it; not told to an agency's person: 0
     calls: int
     agencies: list[Told]
 
@@ -84,7 +84,10 @@ def router(house: House) -> APIRouter:
         late: Annotated[bool, Query(description="Only those whose clock has run out, not done and not closed")] = False,
         merged: Annotated[bool, Query(description="Also those that go on in another ticket")] = False,
     ) -> Any:
-        """The newest first. An agency's people see what was forwarded to it, and nothing about people."""
+        """The newest first. An agency's people see what was forwarded to it, and nothing about who reported."""
+        if who.role is Role.AGENCY and (operator is not None or agency not in (None, who.agency)):
+            raise Forbidden("your list has what was forwarded to your own agency; by another agency, or by who "
+                            "answered the calls, only the house looks: leave `operator` and `agency` out")
         wanted = search_store.Wanted(
             q=q, lifecycles=lifecycle, verification=verification, service=service, topic=topic, category=category,
             subdistrict=subdistrict, village=village, agency=agency, operator=operator, created_from=since,
@@ -94,7 +97,8 @@ def router(house: House) -> APIRouter:
             found = await search_store.page(
                 session, wanted, now=datetime.now(UTC), limit=limit + 1, before=key[0] if key else None,
                 seen_by=(who.agency or "") if who.role is Role.AGENCY else None)
-        return paging.page([_line(line) for line in found], limit, lambda line: (line["id"],))
+        said = [ticket_shapes.read_by(who, _line(line)) for line in found]
+        return paging.page(said, limit, lambda line: (line["id"],))
 
     return routes
 

@@ -1,6 +1,7 @@
 """web: what belongs to a ticket: notes, files, its calls; with those of the tickets that went into it.
 
-An agency's people see of all this what was forwarded to their agency, and of a merged ticket the parts that were.
+An agency's people see the files of what was forwarded to their agency, of a merged ticket those of the parts that were;
+notes and calls are for the house.
 """
 
 from collections.abc import Sequence
@@ -17,19 +18,22 @@ from people.person import Person
 from people.rights import CHANGE, READ, Resource, Role
 from tickets import attachments, extras_store, links, photos, remarks
 from tickets import store as tickets
-from web import paging, shapes
+from web import paging, shapes, ticket_shapes
 from web.access import may
 from web.house import House
 from web.shapes import row
 
 Reader = Annotated[Person, may(READ, Resource.TICKETS)]
 Changer = Annotated[Person, may(CHANGE, Resource.TICKETS)]
+NoteReader = Annotated[Person, may(READ, Resource.NOTES)]
+Noter = Annotated[Person, may(CHANGE, Resource.NOTES)]
+CallReader = Annotated[Person, may(READ, Resource.CALLS)]
 AttachmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Title = Annotated[shapes.Line, Query(description="What people call the file; never part of a path")]
 
 #: `ticket`: the number of the one it was written to, which may have gone into the one that is asked for
 Remark: Any = shapes.model_of(TicketNote, "Remark", without={"ticket_id"}, ticket=str)
-File: Any = shapes.model_of(Attachment, "File", without={"ticket_id"}, ticket=str)
+File: Any = shapes.model_of(Attachment, "File", without={"ticket_id"}, ticket=str, who=str | None)
 
 _ANY_FILE = {
     "requestBody": {
@@ -69,7 +73,7 @@ def router(house: House) -> APIRouter:
 
     @routes.get("/notes", response_model=paging.Page[Remark])
     async def notes(
-        who: Reader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
+        who: NoteReader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
     ) -> Any:
         key = paging.key(after, int)
         async with reading_session(house.sessions) as session:
@@ -78,7 +82,7 @@ def router(house: House) -> APIRouter:
         return paging.page([row(note) | {"ticket": number} for note, number in found], limit, lambda one: (one["id"],))
 
     @routes.post("/notes", status_code=201, response_model=Remark)
-    async def note(who: Changer, ticket_id: shapes.TicketId, body: RemarkBody) -> Any:
+    async def note(who: Noter, ticket_id: shapes.TicketId, body: RemarkBody) -> Any:
         """Notes are only ever added; they are no change of the ticket, so nobody who writes it must look again."""
         made = await remarks.add(house.sessions, ticket_id, body.text, by=who.name, now=_now())
         async with reading_session(house.sessions) as session:
@@ -92,7 +96,8 @@ def router(house: House) -> APIRouter:
         async with reading_session(house.sessions) as session:
             of = await _ids(session, who, ticket_id)
             found = await extras_store.attachments(session, of, limit + 1, key[0] if key else None)
-        return paging.page([row(file) | {"ticket": number} for file, number in found], limit, lambda one: (one["id"],))
+        said = [ticket_shapes.read_by(who, row(file) | {"ticket": number}) for file, number in found]
+        return paging.page(said, limit, lambda one: (one["id"],))
 
     @routes.post("/attachments", status_code=201, response_model=File, responses=_SENT, openapi_extra=_ANY_FILE,
                  max_body_size=attachments.LONGEST)
@@ -116,9 +121,9 @@ def router(house: House) -> APIRouter:
         return FileResponse(path, media_type=found.media_type, filename=ours)
 
     @routes.get("/calls", response_model=Links)
-    async def calls(who: Reader, ticket_id: shapes.TicketId) -> Any:
+    async def calls(who: CallReader, ticket_id: shapes.TicketId) -> Any:
         async with reading_session(house.sessions) as session:
-            await visible(session, who, ticket_id)
+            await tickets.ticket(session, ticket_id)
             return {"items": [row(link) for link in await extras_store.links(session, ticket_id)]}
 
     @routes.put("/calls/{call_id}", response_model=Links)

@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from db.models import Audit, Forwarding, OutboxMessage, Ticket
-from tickets import clocks
+from people.person import Person
+from people.rights import Role
+from tickets import clocks, told
 from tickets.fields import ANSWER
 from tickets.forwarding import State
 from tickets.sources import Source
@@ -95,3 +97,8 @@ class Proposed(shapes.Answer):
 TicketSaid: Any = model_of(
     Ticket, "TicketSaid", unverified=bool, missing=list[str], late=list[clocks.Late], calls=list[str],
     proposed=list[Proposed], forwardings=list[ForwardingSaid], history=list[HistoryLine])
+
+
+def read_by(who: Person, said: dict[str, Any]) -> dict[str, Any]:
+    """What they may read of an answer about a ticket."""
+    return told.for_agency(said, who.agency) if who.role is Role.AGENCY else said

@@ -1,7 +1,7 @@
 """web: tickets, for desks and programs. Each route is one step of `tickets.service`; the answer is the ticket as it
 then stands, with everybody it was forwarded to, whom the rules propose, and what A1 still needs.
 
-An agency's people see what was forwarded to their agency: the report, nothing about the reporter, and no history.
+An agency's people see what was forwarded to their agency, and of it what tickets/told.py says.
 """
 
 from datetime import UTC, datetime
@@ -40,9 +40,9 @@ def router(house: House) -> APIRouter:
     async def answer(who: Person, ticket_id: int, response: Response) -> dict[str, Any]:
         async with reading_session(house.sessions) as session:
             ticket = await tickets.ticket(session, ticket_id)
-            said = await _whole(session, ticket, house)
+            said = await _whole(session, ticket, house, who)
         etags.tag(response, ticket.version)
-        return said if who.role is not Role.AGENCY else _for_agency(said, who.agency)
+        return ticket_shapes.read_by(who, said)
 
     @routes.post("", status_code=201, response_model=TicketSaid)
     async def opens(who: Changer, body: ticket_shapes.OpenBody, response: Response) -> Any:
@@ -135,9 +135,14 @@ def told(forwarding: Forwarding, agency: Agency, message: OutboxMessage) -> dict
     }
 
 
-async def _whole(session: AsyncSession, ticket: Ticket, house: House) -> dict[str, Any]:
+async def _whole(session: AsyncSession, ticket: Ticket, house: House, who: Person) -> dict[str, Any]:
+    """Raises tickets.store.Unknown for an agency's person to whose agency it was not forwarded."""
     now = datetime.now(house.timezone)
     forwardings = (await search_store.forwardings_of(session, [ticket.id]))[ticket.id]
+    if who.role is Role.AGENCY:     # also what is late is then theirs alone
+        forwardings = [each for each in forwardings if each[1].code == who.agency]
+        if not forwardings:
+            raise tickets.Unknown(f"there is no ticket {ticket.id}")
     asked = [clocks.Asked(State(one.state), one.accept_by) for one, _, _ in forwardings]
     proposed = await service.proposed_agencies(session, ticket, now.time())
     return row(ticket) | {
@@ -149,15 +154,6 @@ async def _whole(session: AsyncSession, ticket: Ticket, house: House) -> dict[st
         "forwardings": [told(*each) for each in forwardings],
         "history": [row(step, without=_SEALED) for step in await tickets.history(session, ticket.id)],
     }
-
-
-def _for_agency(said: dict[str, Any], agency: str | None) -> dict[str, Any]:
-    """What was forwarded to them. Raises tickets.store.Unknown."""
-    theirs = [one for one in said["forwardings"] if one["agency"] == agency]
-    if not theirs:
-        raise tickets.Unknown(f"there is no ticket {said['id']}")
-    nothing: dict[str, Any] = {"calls": [], "proposed": [], "missing": [], "history": []}
-    return said | nothing | {"forwardings": theirs, "reporter_name": None, "reporter_number": None}
 
 
 #: of a line of history: what only the audit needs

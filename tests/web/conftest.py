@@ -42,7 +42,7 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 NUMBER = "+62 555 0112"
 #: one of each role, beside the operators
 PEOPLE = {
-    "siti": Role.SUPERVISOR, "adi": Role.ADMIN, "qori": Role.QA, "damkar-jaga": Role.AGENCY, "polisi-jaga": Role.AGENCY}
+    "siti": Role.SUPERVISOR, "adi": Role.ADMIN, "qori": Role.QA, "damkar-jaga": Role.AGENCY, "polres-jaga": Role.AGENCY}
 #: one for each role
 SOMEBODY = {
     Role.OPERATOR: "op01", Role.SUPERVISOR: "siti", Role.ADMIN: "adi", Role.QA: "qori", Role.AGENCY: "damkar-jaga"}

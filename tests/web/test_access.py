@@ -27,7 +27,7 @@ async def test_an_agency_sees_what_was_forwarded_to_it_and_cannot_tell_the_rest_
     other = await doors.draft("1763800000.2")
     assert (await doors.by("damkar-jaga").get(f"/api/tickets/{ticket['id']}"))["number"] == ticket["number"]
     refused = [
-        await doors.by("polisi-jaga").ask("GET", f"/api/tickets/{ticket['id']}", 404),
+        await doors.by("polres-jaga").ask("GET", f"/api/tickets/{ticket['id']}", 404),
         await doors.by("damkar-jaga").ask("GET", f"/api/tickets/{other}", 404),
         await doors.by("damkar-jaga").ask("GET", "/api/tickets/99999", 404)]
     assert {refusal["type"] for refusal in refused} == {"urn:kentongan:problem:unknown"}
@@ -57,7 +57,7 @@ async def test_a_token_that_was_revoked_or_is_past_its_time_opens_nothing(doors:
 async def test_a_role_that_changes_counts_at_once(doors: Doors) -> None:
     await doors.by("op02").get("/api/calls")
     async with doors.house.sessions.begin() as session:
-        await session.execute(update(User).where(User.name == "op02").values(role="agency", agency="polisi"))
+        await session.execute(update(User).where(User.name == "op02").values(role="agency", agency="polres"))
     await doors.by("op02").ask("GET", "/api/calls", 403)
     async with doors.house.sessions.begin() as session:
         await session.execute(update(User).where(User.name == "op02").values(active=False))

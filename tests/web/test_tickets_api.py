@@ -196,5 +196,5 @@ async def test_an_agency_sees_what_was_forwarded_to_it_and_nothing_of_the_report
     seen = await doors.by("damkar-jaga").get(f"/api/tickets/{ticket['id']}")
     assert (seen["place"], seen["subject_name"], len(seen["forwardings"])) == ("Pasar Rogojampi", "Mbah Contoh", 1)
     assert (seen["reporter_name"], seen["reporter_number"], seen["calls"], seen["history"]) == (None, None, [], [])
-    await doors.by("polisi-jaga").ask("GET", f"/api/tickets/{ticket['id']}", 404)
+    await doors.by("polres-jaga").ask("GET", f"/api/tickets/{ticket['id']}", 404)
     await doors.by("damkar-jaga").ask("PATCH", f"/api/tickets/{ticket['id']}", 403, seen=1, place="x")
