@@ -128,7 +128,7 @@ async def _check_form(edit: Edit, given: dict[str, Any]) -> None:
         kept = await setup_store.media_types(edit.session, edit.ticket.id)
         for name, begins in wanted.items():
             value = given["form"].get(name)
-            if value is not None and not kept.get(value, "").startswith(begins):
+            if value is not None and not (type(value) is int and kept.get(value, "").startswith(begins)):
                 raise Refused(f"form.{name}", f"it is the id of an attachment of this ticket, of a kind {begins}…")
     given["form_version"] = service.form_version
 

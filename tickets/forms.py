@@ -1,8 +1,8 @@
 """tickets ◆ A service's own form: JSON Schema (draft 2020-12) that an admin adds without a release. Pure.
 
 A schema is refused unless it is harmless: it stands by itself (references lead only into its own `$defs`, and not in
-circles), its size is bounded, and its patterns are matched in linear time, by the engine that pydantic brings, since
-one bad pattern must not hold up calls.
+circles), its size is bounded, also with every reference written out, and its patterns are matched in linear time, by
+the engine that pydantic brings, since one bad schema must not hold up calls.
 
 A field that holds a file says `"x-attachment": "image/"` (what its media type begins with); its entry is the id of one
 of the ticket's attachments.
@@ -28,9 +28,19 @@ LONGEST_SCHEMA = 64_000
 #: bytes of all entries of a form
 LONGEST_ENTRIES = 32_000
 _DEEPEST = 20
+#: definitions of which each refers to the next: jsonschema goes down all of them, each as deep as that
+_LONGEST_CHAIN = 5
+#: words of a schema in which every reference is written out
+_MOST_WORDS = 10_000
+#: of a list whose entries must differ, which are compared each with each
+_MOST_UNIQUE = 100
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-#: what would lead out of the schema, in circles, or past the engine of patterns
-_UNUSABLE = frozenset({"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "patternProperties"})
+#: what would lead out of the schema, in circles, or past the engine of patterns; or looks again at each level at all
+#: that is below it
+_UNUSABLE = frozenset({
+    "$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "patternProperties", "unevaluatedProperties",
+    "unevaluatedItems",
+})  # fmt: skip
 _DEFINED = re.compile(r"#/\$defs/([A-Za-z0-9_.-]+)")
 #: what those of its words that hold schemas by name call them: names, not words of JSON Schema
 _NAMED = frozenset({"properties", "$defs", "dependentSchemas"})
@@ -58,12 +68,9 @@ def check_schema(schema: Any) -> dict[str, Any]:
     except SchemaError as wrong:
         raise Refused(_dotted("schema", wrong.absolute_path), f"no JSON Schema: {_reason(wrong)}") from None
     definitions = schema.get("$defs", {})
-    for where, word, value in _words(schema, "schema"):
-        _check_word(where, word, value, definitions)
-    try:
-        graphlib.TopologicalSorter({name: set(_targets(body)) for name, body in definitions.items()}).prepare()
-    except graphlib.CycleError:
-        raise Refused("schema.$defs", "definitions refer to each other in a circle") from None
+    for where, word, value, beside in _words(schema, "schema"):
+        _check_word(where, word, value, beside, definitions)
+    _check_expanded(schema, definitions)
     return schema
 
 
@@ -140,8 +147,9 @@ def _check_parts(value: Any, field: str, depth: int) -> None:
             raise Refused(field, "no JSON value")
 
 
-def _words(schema: Any, where: str) -> Iterator[tuple[str, str, Any]]:
-    """Each word of the schema and of those within it, with its place; names of fields and values are no words."""
+def _words(schema: Any, where: str) -> Iterator[tuple[str, str, Any, Mapping[str, Any]]]:
+    """Each word of the schema and of those within it, with its place, what it says, and the schema in which it stands;
+    names of fields and values are no words."""
     if isinstance(schema, list):
         for place, part in enumerate(schema):
             yield from _words(part, f"{where}.{place}")
@@ -149,7 +157,7 @@ def _words(schema: Any, where: str) -> Iterator[tuple[str, str, Any]]:
         return
     for word, value in schema.items():
         here = f"{where}.{word}"
-        yield here, word, value
+        yield here, word, value, schema
         if word in _NAMED and isinstance(value, dict):
             for name, part in value.items():
                 yield from _words(part, f"{here}.{name}")
@@ -157,28 +165,54 @@ def _words(schema: Any, where: str) -> Iterator[tuple[str, str, Any]]:
             yield from _words(value, here)
 
 
+def _check_expanded(schema: dict[str, Any], definitions: Mapping[str, Any]) -> None:
+    """Raises Refused for definitions in a circle, and for a schema that is too long or too deep written out."""
+    targets = {name: list(_targets(body)) for name, body in definitions.items()}
+    try:
+        order = list(graphlib.TopologicalSorter(targets).static_order())
+    except graphlib.CycleError:
+        raise Refused("schema.$defs", "definitions refer to each other in a circle") from None
+    itself = {word: value for word, value in schema.items() if word != "$defs"}
+    words, depths = dict[str, int](), dict[str, int]()
+    for name, body, led in [*((name, definitions[name], targets[name]) for name in order),
+                            ("", itself, list(_targets(itself)))]:
+        where = f"schema.$defs.{name}" if name else "schema"
+        words[name] = sum(1 for _ in _words(body, "")) + sum(words[one] for one in led)
+        depths[name] = 1 + max((depths[one] for one in led), default=0)
+        if words[name] > _MOST_WORDS:
+            raise Refused(where, f"with every $ref written out it has more than {_MOST_WORDS} words")
+        if name and depths[name] > _LONGEST_CHAIN:
+            raise Refused(where, f"more than {_LONGEST_CHAIN} definitions, each of which refers to the next")
+
+
 def _targets(schema: Any) -> Iterator[str]:
     """The definitions that it refers to."""
-    for _, word, value in _words(schema, ""):
+    for _, word, value, _ in _words(schema, ""):
         if word == "$ref":
             yield value.removeprefix("#/$defs/")
 
 
-def _check_word(where: str, word: str, value: Any, definitions: Mapping[str, Any]) -> None:
+def _check_word(
+    where: str, word: str, value: Any, beside: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> None:
     if word in _UNUSABLE:
         raise Refused(where, f"a form does without {word}")
     if word == "$ref":
-        found = _DEFINED.fullmatch(value)
+        found = _DEFINED.fullmatch(value) if isinstance(value, str) else None
         if found is None or found[1] not in definitions:
             raise Refused(where, "a form refers to nothing but its own definitions: #/$defs/NAME")
     if word == "pattern":
         try:
             _pattern(value)
-        except BadPattern:
+        except (BadPattern, TypeError):
             raise Refused(where, "no regular expression, or one that cannot be matched in linear time (look-around, "
                                  "back-references)") from None
-    if word == "format" and value not in _FORMATS.checkers:
+    if word == "format" and not (isinstance(value, str) and value in _FORMATS.checkers):
         raise Refused(where, f"formats are: {', '.join(_FORMATS.checkers)}")
+    if word == "uniqueItems" and value is True:
+        most = beside.get("maxItems")
+        if not isinstance(most, int | float) or most > _MOST_UNIQUE:
+            raise Refused(where, f"it takes maxItems beside it, of at most {_MOST_UNIQUE}")
     if word == "x-attachment" and not (isinstance(value, str) and value):
         raise Refused(where, 'it says what the media type begins with: "image/"')
 
@@ -192,12 +226,18 @@ def _fits_pattern(_: Any, pattern: str, text: Any, schema: Any) -> Iterator[Vali
         yield ValidationError("does not match")
 
 
+def _differ(validator: Any, wanted: Any, entries: Any, schema: Any) -> Iterator[ValidationError]:
+    """A longer list is wrong by its length already."""
+    if not isinstance(entries, list) or len(entries) <= _MOST_UNIQUE:
+        yield from Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, entries, schema) or ()
+
+
 def _nothing(*_: Any) -> Iterator[ValidationError]:
     return iter(())
 
 
 _extend: Any = validators.extend  # its types are not told
-_Whole = _extend(Draft202012Validator, {"pattern": _fits_pattern})
+_Whole = _extend(Draft202012Validator, {"pattern": _fits_pattern, "uniqueItems": _differ})
 #: for a form that somebody is still writing
 _Unfinished = _extend(
     _Whole, {"required": _nothing, "dependentRequired": _nothing, "minProperties": _nothing})

@@ -224,6 +224,19 @@ async def test_a_photo_is_an_attachment_of_this_ticket_and_of_its_kind(desk) -> 
     assert (await fill(desk, ticket_id, form={"dwelling_photo": photo})).form["dwelling_photo"] == photo
 
 
+async def test_what_is_no_number_is_no_attachment_also_where_the_form_does_not_say_so(desk) -> None:
+    schema = {"type": "object", "properties": {"photo": {"x-attachment": "image/"}}}
+    await setup.add_form(desk.sessions, "elder", schema, by="adi", now=NOW, version=1)
+    ticket_id = await elder(desk)
+    async with desk.sessions.begin() as session:
+        session.add(Attachment(
+            id=1, ticket_id=ticket_id, title="x", media_type="image/jpeg", size=1, sha256="0" * 64, at=NOW, who="op01"))
+    for wrong in ([1], {}, True, "1", 1.0):
+        with pytest.raises(Refused, match=r"form.photo: it is the id of an attachment"):
+            await fill(desk, ticket_id, form={"photo": wrong})
+    assert (await fill(desk, ticket_id, form={"photo": 1})).form == {"photo": 1}
+
+
 async def test_a_new_form_leaves_old_entries_readable_and_takes_the_next(desk) -> None:
     old = await elder(desk, form=ELDER)
     schema = {"type": "object", "properties": {"name": {"type": "string", "title": "Nama lengkap"},

@@ -23,6 +23,12 @@ def refusal(of: Any, *arguments: Any) -> Refused:
     return told.value
 
 
+def chain(count: int, times: int = 1) -> dict[str, Any]:
+    """Definitions of which each refers so many times to the next."""
+    led = {f"d{one}": {"allOf": [{"$ref": f"#/$defs/d{one + 1}"}] * times} for one in range(count - 1)}
+    return led | {f"d{count - 1}": TEXT}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -30,6 +36,8 @@ def refusal(of: Any, *arguments: Any) -> Refused:
         form(name=TEXT | {"maxLength": 10, "pattern": "^[A-Z]"}),
         form(**{"$ref": TEXT, "pattern": TEXT, "format": TEXT}),
         form(kind={"enum": ["$ref", {"$ref": "http://elsewhere"}]}),
+        form(uniqueItems=True, kinds={"items": TEXT, "uniqueItems": True, "maxItems": 100}),
+        form(a={"$ref": "#/$defs/d0"}) | {"$defs": chain(5, 8)},
         form(home={"$ref": "#/$defs/place"}) | {"$defs": {"place": {"type": "object", "properties": {"rt": TEXT}}}},
         *(one["schema"] for one in seed.FORMS),
     ],
@@ -58,6 +66,13 @@ def test_a_schema_that_stands_by_itself_is_taken(schema: dict[str, Any]) -> None
         (form(name=TEXT | {"pattern": r"(x)\1"}), "schema.properties.name.pattern"),
         (form(name=TEXT | {"format": "uri"}), "schema.properties.name.format"),
         (form(photo={"type": "integer", "x-attachment": True}), "schema.properties.photo.x-attachment"),
+        (form() | {"x-foo": {"$ref": 5}}, "schema.x-foo.$ref"),
+        (form() | {"x-foo": {"format": []}}, "schema.x-foo.format"),
+        (form() | {"x-foo": {"pattern": 5}}, "schema.x-foo.pattern"),
+        (form() | {"unevaluatedProperties": False}, "schema.unevaluatedProperties"),
+        (form(a={"unevaluatedItems": False}), "schema.properties.a.unevaluatedItems"),
+        (form(a={"uniqueItems": True}), "schema.properties.a.uniqueItems"),
+        (form(a={"uniqueItems": True, "maxItems": 101}), "schema.properties.a.uniqueItems"),
         (form(name=TEXT | {"title": "x\0"}), "schema.properties.name.title"),
         (form(name=TEXT | {"maximum": float("nan")}), "schema.properties.name.maximum"),
         (form(name=TEXT | {"description": "x" * 64_000}), "schema"),
@@ -72,6 +87,41 @@ def test_a_schema_that_is_too_deep_is_refused() -> None:
     for _ in range(2000):
         deep = {"not": deep}
     assert refusal(forms.check_schema, form(deep=deep)).field == "schema"
+
+
+@pytest.mark.parametrize(("definitions", "field", "why"), [
+    (chain(5, 12), "schema.$defs.d0", "more than 10000 words"), (chain(17, 2), "schema.$defs.d11", "more than 5 def"),
+    (chain(6), "schema.$defs.d0", "more than 5 definitions")])  # fmt: skip
+def test_definitions_that_refer_to_others_are_counted_as_if_they_were_written_out(
+    definitions: dict[str, Any], field: str, why: str
+) -> None:
+    for schema in (form(a={"$ref": "#/$defs/d0"}), form(a={}), {"type": "object", "$ref": "#/$defs/d0"}):
+        told = refusal(forms.check_schema, schema | {"$defs": definitions})
+        assert told.field == field
+        assert why in told.reason
+
+
+def test_a_form_that_uses_its_definitions_too_often_is_refused() -> None:
+    fields = {f"field{count}": {"$ref": "#/$defs/d0"} for count in range(10)}
+    assert refusal(forms.check_schema, form(**fields) | {"$defs": chain(5, 8)}).field == "schema"
+
+
+def test_the_deepest_schema_that_is_taken_can_be_used() -> None:
+    def deep(levels: int, end: dict[str, Any]) -> dict[str, Any]:
+        return end if levels == 0 else {"not": deep(levels - 1, end)}
+    ends = [*({"$ref": f"#/$defs/d{one}"} for one in range(1, 5)), TEXT]
+    definitions = {f"d{one}": deep(17, end) for one, end in enumerate(ends)}
+    schema = forms.check_schema(form(a=deep(17, {"$ref": "#/$defs/d0"})) | {"$defs": definitions})
+    forms.check_entries(schema, {"a": "x"})
+
+
+def test_of_entries_that_must_differ_a_longer_list_is_wrong_by_its_length_and_not_compared() -> None:
+    schema = forms.check_schema(form(kinds={"type": "array", "uniqueItems": True, "maxItems": 100}))
+    forms.check_entries(schema, {"kinds": [1, True, "1"]})
+    assert "uniqueItems" in refusal(forms.check_entries, schema, {"kinds": [[1], 2, [1]]}).reason
+    begun = time.monotonic()
+    assert refusal(forms.check_entries, schema, {"kinds": [{}, *range(6000)]}).reason == "maxItems is 100"
+    assert time.monotonic() - begun < 1
 
 
 ELDER = next(one["schema"] for one in seed.FORMS if one["service"] == "elder")
@@ -147,7 +197,8 @@ json = st.recursive(
     max_leaves=12,
 )
 words = st.sampled_from(
-    ["type", "properties", "$ref", "$defs", "pattern", "items", "required", "format", "x-attachment"]
+    ["type", "properties", "$ref", "$defs", "pattern", "items", "required", "format", "x-attachment", "x-foo",
+     "uniqueItems"]
 )
 
 
