@@ -2,7 +2,8 @@
 folder, under the SHA-256 of what stands in it, whatever its sender called it.
 
 First the file is on the disk, whole and synced; then its row is written. Whoever is killed in between leaves a file
-that nothing points to, and never a row without its file. Nothing is altered: it is evidence.
+that nothing points to, and never a row without its file. Nothing is altered: it is evidence. A file that was lost all
+the same is put back by sending it again.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 LONGEST = 10_000_000
 #: files of one ticket
 MOST = 20
+_ARRIVING = ".arriving-"
+#: seconds after which no upload is under way any more, and what is left of it goes
+_ABANDONED = 86_400
 
 
 class Full(Exception):
@@ -57,6 +62,8 @@ class Shelf:
             media_type, sha256 = await asyncio.to_thread(_look_into, data)
         async with self._arriving(data) as arrived, editing(sessions, ticket_id, by, now) as edit:
             if (there := await extras_store.same_file(edit.session, ticket_id, sha256)) is not None:
+                if await asyncio.to_thread(_size, self.path(sha256)) != len(data):
+                    await asyncio.to_thread(_keep, arrived, self.path(sha256))
                 return there, False
             if await extras_store.number_of_attachments(edit.session, ticket_id) >= MOST:
                 raise Full(f"ticket {edit.ticket.number} has {MOST} attachments already, and no more are taken")
@@ -111,7 +118,8 @@ def _write(root: Path, data: bytes) -> Path:
     arrived: Path | None = None
     try:
         root.mkdir(mode=0o750, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".arriving-", dir=root)
+        _sweep(root)
+        handle, name = tempfile.mkstemp(prefix=_ARRIVING, dir=root)
         arrived = Path(name)
         with open(handle, "wb") as file:
             os.fchmod(handle, 0o640)
@@ -138,6 +146,14 @@ def _keep(arrived: Path, place: Path) -> None:
                 os.close(handle)
     except OSError as fault:
         raise NoPlace(f"the file could not be kept ({fault.strerror}); /healthz tells how the disk is") from fault
+
+
+def _sweep(root: Path) -> None:
+    """Take away what is left of uploads under which we were killed."""
+    for left in root.glob(f"{_ARRIVING}*"):
+        with suppress(FileNotFoundError):  # another upload has ended meanwhile
+            if left.stat().st_mtime < time.time() - _ABANDONED:
+                _forget(left)
 
 
 def _forget(arrived: Path) -> None:

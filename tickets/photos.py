@@ -13,6 +13,8 @@ from PIL import Image
 MOST_PIXELS = 50_000_000
 
 _PHOTOS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+#: what Pillow calls a JPEG with a smaller one behind it, as telephones make them
+_FOUND = _PHOTOS | {"MPO": "image/jpeg"}
 #: of what we keep, each with the ending of its file's name
 ENDINGS = {
     "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "application/pdf": "pdf", "audio/ogg": "ogg",
@@ -57,7 +59,7 @@ def _photo(data: bytes) -> str:
                     raise Image.DecompressionBombError
                 image.draft("L", (max(1, width // 8), max(1, height // 8)))  # a JPEG needs no more to be read whole
                 image.load()
-                return _PHOTOS[image.format or ""]
+                return _FOUND[image.format or ""]
     except Image.DecompressionBombError:
         raise Damaged(f"the photo has more than {MOST_PIXELS:,} dots; send a smaller one") from None
     except Exception as wrong:  # whatever a decoder says of a hostile file: it is no photo

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import io
+import os
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -42,6 +44,19 @@ WAV = b"RIFF\x24\0\0\0WAVEfmt " + bytes(24)
     (PDF, "application/pdf"), (OGG, "audio/ogg"), (WAV, "audio/wav")])
 def test_a_file_is_what_stands_in_it(data: bytes, media_type: str) -> None:
     assert photos.media_type(data) == media_type
+
+
+def with_preview(size: tuple[int, int] = (64, 48)) -> bytes:
+    """A JPEG as telephones make it: with a smaller one behind it."""
+    out = io.BytesIO()
+    Image.new("RGB", size).save(out, "MPO", save_all=True, append_images=[Image.new("RGB", (16, 12))])
+    return out.getvalue()
+
+
+def test_a_photo_with_a_preview_is_a_photo_and_measured_without_it() -> None:
+    assert photos.media_type(with_preview()) == "image/jpeg"
+    with pytest.raises(Damaged, match="more than 50,000,000 dots"):
+        photos.media_type(with_preview((7_072, 7_072)))
 
 
 @pytest.mark.parametrize("data", [
@@ -116,6 +131,28 @@ async def test_the_same_file_twice_at_once_is_one(desk, shelf, tmp_path) -> None
     assert sorted(new for _, new in await asyncio.gather(*adding)) == [False, False, False, True]
     assert len(files(tmp_path)) == 1
     assert len(await attached(desk, ticket_id)) == 1
+
+
+@pytest.mark.parametrize("left", [None, b"cut"])
+async def test_a_file_that_went_missing_or_was_cut_is_put_back_when_it_is_sent_again(desk, shelf, left) -> None:
+    ticket_id, data = await desk.filled(), photo()
+    row, _ = await shelf.add(desk.sessions, ticket_id, data, "a", by="op01", now=NOW)
+    shelf.path(row.sha256).unlink()
+    if left is not None:
+        shelf.path(row.sha256).write_bytes(left)
+    again, new = await shelf.add(desk.sessions, ticket_id, data, "b", by="op02", now=NOW)
+    assert (again.id, new) == (row.id, False)
+    assert (await shelf.whole(row.sha256, row.size)).read_bytes() == data
+
+
+async def test_what_was_left_of_an_upload_that_was_killed_goes_after_a_day(desk, shelf, tmp_path) -> None:
+    old, fresh = (tmp_path / "attachments" / f".arriving-{name}" for name in ("old", "fresh"))
+    old.parent.mkdir()
+    for path, age in ((old, 86_500), (fresh, 86_300)):
+        path.write_bytes(b"half of it")
+        os.utime(path, (time.time() - age,) * 2)
+    row, _ = await shelf.add(desk.sessions, await desk.filled(), photo(), "a", by="op01", now=NOW)
+    assert files(tmp_path) == sorted([fresh, shelf.path(row.sha256)])
 
 
 async def test_a_ticket_takes_so_many_and_no_more(desk, shelf, tmp_path, monkeypatch) -> None:
