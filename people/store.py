@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
@@ -42,13 +42,20 @@ class Known:
 
 # doors
 
+#: of users: who is let in at all
+_LET_IN = (
+    User.active,
+    (User.role != Role.AGENCY) | exists().where(Agency.code == User.agency, Agency.active),
+)
+
 
 async def person_of(sessions: async_sessionmaker[AsyncSession], token: str, now: datetime) -> Person | None:
-    """Whose token it is; None if nobody's, if it was revoked or is past its time, or if they are deactivated."""
+    """Whose token it is; None if nobody's, if it was revoked or is past its time, or if they or their agency are
+    deactivated."""
     wanted = (
         select(User.name, User.role, User.agency)
         .join(Token, Token.user == User.name)
-        .where(Token.hash == hash_of(token), Token.revoked_at.is_(None), User.active)
+        .where(Token.hash == hash_of(token), Token.revoked_at.is_(None), *_LET_IN)
         .where(Token.expires_at.is_(None) | (Token.expires_at > now))
     )
     async with reading_session(sessions) as session:
@@ -57,10 +64,10 @@ async def person_of(sessions: async_sessionmaker[AsyncSession], token: str, now:
 
 
 async def password_of(sessions: async_sessionmaker[AsyncSession], name: str) -> tuple[Person, str] | None:
-    """Who has this name, and what is kept of their password; None if nobody active has one."""
+    """Who has this name, and what is kept of their password; None if nobody who is let in has one."""
     if not _is_name(name):
         return None
-    wanted = select(User.role, User.agency, User.password).where(User.name == name, User.active)
+    wanted = select(User.role, User.agency, User.password).where(User.name == name, *_LET_IN)
     async with reading_session(sessions) as session:
         found = (await session.execute(wanted)).one_or_none()
     if found is None or found.password is None:

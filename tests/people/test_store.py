@@ -7,7 +7,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db import audit
-from db.models import Audit, Operator, Token, User
+from db.models import Agency, Audit, Operator, Token, User
 from people import store
 from people.person import Person
 from people.rights import Role
@@ -21,6 +21,7 @@ Sessions = async_sessionmaker[AsyncSession]
 async def house(sessions: Sessions) -> Sessions:
     """sri, who reviews, and damkar-1 of the fire brigade; each has a token of their name."""
     async with sessions.begin() as session:
+        session.add(Agency(code="damkar", name="Damkar", topics=[]))
         for name, role, agency in (("sri", "qa", None), ("damkar-1", "agency", "damkar")):
             session.add(User(name=name, display_name=name, role=role, agency=agency, created_at=NOW))
             await session.flush()
@@ -64,6 +65,20 @@ async def test_who_is_deactivated_or_gets_another_role_is_so_at_once(house: Sess
     assert await store.person_of(house, "sri", NOW) is None
 
 
+async def test_the_people_of_an_agency_that_is_deactivated_are_let_in_again_when_it_is_active_again(
+    house: Sessions,
+) -> None:
+    for active, agency in ((False, "damkar"), (True, "damkar"), (True, "none")):
+        async with house.begin() as session:
+            (await session.scalars(select(Agency))).one().active = active
+            user = await session.get_one(User, "damkar-1")
+            user.agency, user.password = agency, "kept"
+        is_let_in = active and agency == "damkar"
+        assert (await store.person_of(house, "damkar-1", NOW) is not None) == is_let_in
+        assert (await store.password_of(house, "damkar-1") is not None) == is_let_in
+        assert await store.person_of(house, "sri", NOW) is not None
+
+
 async def test_asking_who_it_is_takes_one_query(house: Sessions, engine: AsyncEngine) -> None:
     asked: list[str] = []
 
@@ -71,7 +86,7 @@ async def test_asking_who_it_is_takes_one_query(house: Sessions, engine: AsyncEn
     def count(connection: object, cursor: object, statement: str, *rest: object) -> None:
         asked.append(statement)
 
-    await store.person_of(house, "sri", NOW)
+    await store.person_of(house, "damkar-1", NOW)
     assert len([statement for statement in asked if not statement.startswith("BEGIN")]) == 1
 
 
