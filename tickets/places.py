@@ -7,8 +7,8 @@ mark, comma or semicolon, English or Indonesian words in any order of columns.
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 SUBDISTRICT, VILLAGE = "subdistrict", "village"
 COLUMNS = ("code", "kind", "name", "parent")
@@ -40,6 +40,22 @@ class Place:
     name: str
     #: of a village: its sub-district's code
     parent: str | None
+    #: whether it is offered; all that stand in a file are
+    active: bool = True
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a file makes of the places that are stored."""
+
+    #: sub-districts before villages
+    added: Sequence[Place]
+    #: as they stood, and as they stand from now on
+    changed: Sequence[tuple[Place, Place]]
+    #: not in the file, and not offered any more: likewise
+    deactivated: Sequence[tuple[Place, Place]]
+    #: how many are as they were
+    unchanged: int
 
 
 class Unreadable(ValueError):
@@ -92,6 +108,17 @@ def read(data: bytes, known: Mapping[str, str]) -> list[Place]:
     if faults:
         raise Unreadable(faults)
     return sorted((place for _, place in places.values()), key=lambda place: (place.kind, place.code))
+
+
+def difference(stored: Mapping[str, Place], given: Sequence[Place], *, whole: bool) -> Difference:
+    """`stored`: by code. `given`: as `read` gives them. `whole`: what is not given is not offered any more."""
+    added = [place for place in given if place.code not in stored]
+    pairs = [(stored[place.code], place) for place in given if place.code in stored]
+    changed = [(old, new) for old, new in pairs if old != new]
+    named = {place.code for place in given}
+    gone = [(old, replace(old, active=False)) for code, old in sorted(stored.items())
+            if whole and old.active and code not in named]
+    return Difference(added, changed, gone, len(pairs) - len(changed))
 
 
 def write(places: Iterable[Place]) -> str:

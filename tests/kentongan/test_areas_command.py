@@ -107,5 +107,5 @@ def test_the_audit_says_who_typed_it(areas: Run, file: Path, tmp_path: Path) -> 
     with engine.connect() as connection:
         told = connection.execute(select(Audit.who, Audit.which).where(Audit.what == "area")).all()
     engine.dispose()
-    assert [which for _, which in told] == ["01", "01.1"]
+    assert [which for _, which in told] == ["*"]
     assert all("@" in who for who, _ in told)

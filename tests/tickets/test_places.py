@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import hashlib
 import io
 from datetime import UTC, datetime
 
@@ -146,6 +147,18 @@ async def audit(sessions) -> list[tuple[str, object, object]]:
         return [(row.which, row.before, row.after) for row in rows]
 
 
+def imported(text: str, added: int, changed: int, deactivated: int, unchanged: int) -> tuple[str, None, object]:
+    """The line of a whole import."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return ("*", None, {"added": added, "changed": changed, "deactivated": deactivated, "unchanged": unchanged,
+                        "sha256": digest})
+
+
+def long_table(name: str = "Desa") -> str:
+    villages = (f"01.{number},village,{name} {number},01\n" for number in range(1500))
+    return HEAD + "01,subdistrict,Contoh Satu,\n" + "".join(villages)
+
+
 async def test_an_import_adds_and_changes_and_says_in_the_audit_what_it_did(sessions) -> None:
     assert await bring(sessions, GOOD) == areas_store.Imported(2, 0, 0, 0)
     again = GOOD.replace("Melati", "Mawar") + "01.2,village,Contoh Kenanga,01\n"
@@ -155,9 +168,10 @@ async def test_an_import_adds_and_changes_and_says_in_the_audit_what_it_did(sess
         ("01.1", "village", "Contoh Mawar", "01", True),
         ("01.2", "village", "Contoh Kenanga", "01", True),
     ]
-    assert (await audit(sessions))[2:] == [
+    assert await audit(sessions) == [
+        imported(GOOD, 2, 0, 0, 0),
+        imported(again, 1, 1, 0, 1),
         ("01.1", {"name": "Contoh Melati"}, {"name": "Contoh Mawar"}),
-        ("01.2", None, {"kind": "village", "name": "Contoh Kenanga", "parent": "01", "active": True}),
     ]
 
 
@@ -169,7 +183,8 @@ async def test_only_a_replacing_import_takes_away_what_is_not_in_the_file(sessio
     assert [(code, active) for code, *_, active in await stored(sessions)] == [
         ("01", False), ("01.1", False), ("02", True),
     ]  # fmt: skip
-    assert (await audit(sessions))[-2:] == [
+    assert (await audit(sessions))[-3:] == [
+        imported(other, 0, 0, 2, 1),
         ("01", {"active": True}, {"active": False}), ("01.1", {"active": True}, {"active": False}),
     ]  # fmt: skip
     assert await bring(sessions, GOOD) == areas_store.Imported(0, 2, 0, 0)  # named again, offered again
@@ -190,7 +205,38 @@ async def test_what_is_exported_can_be_imported_and_changes_nothing(sessions) ->
     async with sessions() as session:
         text = await areas_store.as_csv(session)
     assert "'=Satu" in text
+    before = await audit(sessions)
     assert await bring(sessions, text, replace=True) == areas_store.Imported(0, 0, 0, 3)
+    assert await audit(sessions) == before
+
+
+async def test_a_long_file_is_taken_whole_and_the_audit_keeps_its_digest_instead_of_a_line_for_each(sessions) -> None:
+    assert await bring(sessions, long_table()) == areas_store.Imported(1501, 0, 0, 0)
+    assert await bring(sessions, long_table("Kelurahan")) == areas_store.Imported(0, 1500, 0, 1)
+    assert await bring(sessions, GOOD, replace=True) == areas_store.Imported(0, 1, 1499, 1)
+    assert await audit(sessions) == [
+        imported(long_table(), 1501, 0, 0, 0),
+        imported(long_table("Kelurahan"), 0, 1500, 0, 1),
+        imported(GOOD, 0, 1, 1499, 1),
+    ]
+    offered = [place for place in await stored(sessions) if place[-1]]
+    assert offered == [("01", "subdistrict", "Contoh Satu", None, True),
+                       ("01.1", "village", "Contoh Melati", "01", True)]
+
+
+@pytest.mark.parametrize("count", [areas_store.TOLD, areas_store.TOLD + 1])
+async def test_each_changed_place_has_its_line_up_to_a_bound(sessions, count: int) -> None:
+    await bring(sessions, long_table())
+    rows = long_table("Kelurahan").splitlines(keepends=True)
+    await bring(sessions, "".join([HEAD, *rows[2 : 2 + count]]))
+    assert len(await audit(sessions)) - 2 == (count if count <= areas_store.TOLD else 0)
+
+
+async def test_a_village_moves_to_a_subdistrict_that_is_new_in_the_same_file(sessions) -> None:
+    await bring(sessions, GOOD)
+    await bring(sessions, HEAD + "01.1,village,Contoh Melati,02\n02,subdistrict,Contoh Dua,\n")
+    assert (await audit(sessions))[-1] == ("01.1", {"parent": "01"}, {"parent": "02"})
+
 
 
 async def test_two_imports_at_once_take_turns(sessions) -> None:
@@ -198,6 +244,13 @@ async def test_two_imports_at_once_take_turns(sessions) -> None:
     done = await asyncio.gather(*(bring(sessions, text) for text in texts))
     assert {(one.added, one.changed) for one in done} == {(9, 0), (0, 9)}
     assert len({name.split()[0] for _, _, name, _, _ in await stored(sessions)}) == 1
+    assert [after["added"] for which, _, after in await audit(sessions) if which == "*"] == [9, 0]
+
+
+async def test_many_imports_of_one_file_at_once_are_one(sessions) -> None:
+    done = await asyncio.gather(*(bring(sessions, GOOD) for _ in range(4)))
+    assert sorted(one.added for one in done) == [0, 0, 0, 2]
+    assert await audit(sessions) == [imported(GOOD, 2, 0, 0, 0)]
 
 
 async def test_a_new_house_has_invented_places_and_keeps_its_own(engine, sessions) -> None:
