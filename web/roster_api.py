@@ -1,6 +1,10 @@
 """web: the roster: who is on and when, as JSON, CSV and iCalendar; in again as a whole. Operators themselves (names,
-skills, who has left) are people and are changed at /api/users."""
+skills, who has left) are people and are changed at /api/users.
 
+What takes long with a long roster (files, gaps) is made in a thread: calls share the loop.
+"""
+
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
@@ -179,7 +183,7 @@ def router(house: House) -> APIRouter:
         async with reading_session(house.sessions) as session:
             plan = await store.plan(session)
             skills = {row.name: row.skills for row in await store.operators(session)}
-        places = thin_places(plan, skills, datetime.now(UTC).astimezone(zone).date())
+        places = await asyncio.to_thread(thin_places, plan, skills, datetime.now(UTC).astimezone(zone).date())
         return {"items": [vars(place) | {"operators": sorted(place.operators)} for place in places], "next": None}
 
     @routes.get("/roster/operators", response_model=Page[OperatorSaid])
@@ -203,7 +207,7 @@ def router(house: House) -> APIRouter:
     async def csv(who: Reader) -> Response:
         """`day,shift,operator`: the weekly pattern, and days that differ from yesterday on."""
         plan = (await here()).roster
-        data = roster_csv.write(plan.since(yesterday(datetime.now(UTC))))
+        data = await asyncio.to_thread(roster_csv.write, plan.since(yesterday(datetime.now(UTC))))
         return _download(data, _CSV, "roster.csv", plan.fingerprint())
 
     @routes.put("/roster.csv", **_file(_CSV))
@@ -219,7 +223,8 @@ def router(house: House) -> APIRouter:
         there, now = await here(), datetime.now(UTC)
         if operator is not None and operator not in {one.name for one in there.operators}:
             raise Unknown("there is no such operator")
-        data = roster_ical.write(there.roster.since(yesterday(now)), there.operators, zone, now, operator)
+        data = await asyncio.to_thread(
+            roster_ical.write, there.roster.since(yesterday(now)), there.operators, zone, now, operator)
         return _download(data, _ICS, "roster.ics", there.roster.fingerprint())
 
     @routes.put("/roster.ics", **_file(_ICS))
