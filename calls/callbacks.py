@@ -54,9 +54,10 @@ def wanted(outcome: Outcome, talked_for: float | None) -> bool:
     return outcome is Outcome.ABANDONED or (outcome is Outcome.HANDED_BACK and not talked_for)
 
 
-def opened(now: datetime) -> Standing:
-    """A new task, due at once."""
-    return Standing(OPEN, 0, now)
+def opened(now: datetime, *, has_number: bool) -> Standing:
+    """A new task, due at once; without a number there is nobody to call, so the supervisor hears the recording and
+    decides."""
+    return Standing(OPEN, 0, now) if has_number else Standing(ASKED, 0, None)
 
 
 def called_in_vain(was: Standing, now: datetime) -> Standing:

@@ -36,10 +36,11 @@ def nobody_answered(connection: Connection, trail: Trail, call_id: str, at: date
     number = _number_of(connection, call_id)
     task = _join(connection, trail, number, call_id, at) if number is not None else None
     if task is None:
+        new = opened(at, has_number=False)
         task = connection.execute(
-            insert(Callback).values(number=None, opened_at=at, version=1, **vars(opened(at))).returning(Callback.id)
+            insert(Callback).values(number=None, opened_at=at, version=1, **vars(new)).returning(Callback.id)
         ).scalar_one()
-        _tell(trail, task, at, "state", None, State.OPEN, f"call {call_id}")
+        _tell(trail, task, at, "state", None, new.state, f"call {call_id}")
     connection.execute(insert(CallbackCall).values(callback_id=task, call_id=call_id))
 
 
@@ -55,11 +56,12 @@ def somebody_answered(connection: Connection, trail: Trail, call_id: str, at: da
 
 def _join(connection: Connection, trail: Trail, number: str, call_id: str, at: datetime) -> int:
     """The number's task. It is ours to change until the transaction ends."""
-    fresh = _insert(connection)(Callback).values(number=number, opened_at=at, version=1, **vars(opened(at)))
+    new = opened(at, has_number=True)
+    fresh = _insert(connection)(Callback).values(number=number, opened_at=at, version=1, **vars(new))
     while True:
         task_id = connection.scalar(fresh.on_conflict_do_nothing().returning(Callback.id))
         if task_id is not None:
-            _tell(trail, task_id, at, "state", None, State.OPEN, f"call {call_id}")
+            _tell(trail, task_id, at, "state", None, new.state, f"call {call_id}")
             return int(task_id)
         task = _undone(connection, number)
         if task is None:

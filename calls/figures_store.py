@@ -51,7 +51,8 @@ class Figures:
         return [
             f"calls         {self.calls}: {told(self.outcomes)}; {self.without_number} without a number",
             f"topics        {told(self.topics)}",
-            f"waits         half {waits[0]} s, nine of ten {waits[1]} s, longest {waits[2]} s; {', '.join(late)}",
+            f"waits         half {waits[0]} s, nine of ten {waits[1]} s, longest {waits[2]} s"
+            + "".join(f"; {one}" for one in late),
             f"dispositions  {told(self.dispositions)}",
             f"tickets       {self.tickets}: {told(self.lifecycles)}",
             f"verification  {told(self.verifications)}",

@@ -196,7 +196,8 @@ async def tell(settings: Settings, keep: bool, callers: int, seed: int) -> int:
         say("everything is archived, sent and acknowledged")
         _print(found)
         good = _adds_up(plan, found, second, agency.receipts.qsize())
-    where = f"Left in {settings.data}; look: KENTONGAN_DATA={settings.data} .venv/bin/kentongan figures"
+    where = (f"Left in {settings.data}. Look: KENTONGAN_DATA={settings.data} .venv/bin/kentongan figures (calls list, "
+             f"tickets list …); start a service on it: KENTONGAN_DATA={settings.data} .venv/bin/kentongan run")
     if keep:
         where = (f"Left running (guard pid {guard}). Doors: {settings.public_url}\nStop it: kill {guard}; "
                  f"{environment_of(settings)} .venv/bin/kentongan asterisk stop")

@@ -11,7 +11,7 @@ from calls.stages import Outcome, Stage
 from db.engine import reading_session
 from db.models import Call, Note, Recording, RecordingGap, Ticket
 from people.person import Person
-from people.rights import CHANGE, READ, Resource
+from people.rights import CHANGE, READ, Resource, Role
 from tickets import search_store as tickets_search
 from tickets import store as tickets
 from web import paging, shapes, store, tickets_api
@@ -59,8 +59,11 @@ def router(house: House) -> APIRouter:
     async def disposition(
         who: Annotated[Person, may(CHANGE, Resource.CALLS)], call_id: shapes.CallId, body: shapes.DispositionBody
     ) -> Any:
-        """The operator's verdict, when the call has ended. Given again, the later one counts; the audit keeps both."""
-        await store.dispose(house.sessions, call_id, body.disposition, who.name, datetime.now(UTC))
+        """The verdict of the operator who answered, when the call has ended; a supervisor may give it on any call.
+        Given again, the later one counts; the audit keeps both."""
+        await store.dispose(
+            house.sessions, call_id, body.disposition, who.name, datetime.now(UTC),
+            any_call=who.role is not Role.OPERATOR)
         house.journal.note("disposition", call_id, disposition=str(body.disposition), by=who.name)
         return await _whole(house, call_id)
 

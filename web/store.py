@@ -63,8 +63,11 @@ async def display_names(session: AsyncSession) -> dict[str, str]:
     return {row.name: row.display_name for row in await session.scalars(select(Operator))}
 
 
-async def dispose(sessions: Sessions, call_id: str, disposition: Disposition, by: str, now: datetime) -> None:
-    """Write the operator's verdict on a call. Raises Unknown, or IllegalStep while the call goes on."""
+async def dispose(
+    sessions: Sessions, call_id: str, disposition: Disposition, by: str, now: datetime, *, any_call: bool
+) -> None:
+    """Write the operator's verdict on a call. `any_call`: also on one that somebody else answered. Raises Unknown;
+    IllegalStep while the call goes on, if nobody talked to the caller, or for a call of somebody else's."""
     trail = Trail()
     async with sessions.begin() as session:
         found = await session.scalar(select(Call).where(Call.id == call_id).with_for_update())
@@ -72,6 +75,9 @@ async def dispose(sessions: Sessions, call_id: str, disposition: Disposition, by
             raise Unknown(f"there is no call {call_id}")
         if found.stage != ENDED:
             raise IllegalStep(f"call {call_id} gets its disposition when it has ended; it is {found.stage} now")
+        if found.operator != by and not any_call:
+            raise IllegalStep(f"{found.operator or 'nobody'} answered call {call_id}; whoever did, or a supervisor, "
+                              "gives its disposition")
         trail.add(Entry(now, by, "call", call_id, "disposition", found.disposition, disposition))
         found.disposition, found.disposed_by, found.disposed_at = disposition, by, now
         await trail.seal_in(session)
@@ -83,10 +89,11 @@ async def agencies(session: AsyncSession) -> Sequence[Agency]:
 
 
 async def agency(session: AsyncSession, code: str) -> Agency:
-    """Raises Unknown."""
-    if (found := await session.scalar(select(Agency).where(Agency.code == code))) is None:
-        raise Unknown(f"there is no agency {code}")
-    return found
+    """Raises Unknown, with the codes that there are."""
+    found = {one.code: one for one in await agencies(session)}
+    if code not in found:
+        raise Unknown(f"there is no agency {code}; there are: {', '.join(found)}")
+    return found[code]
 
 
 async def set_agency(

@@ -38,7 +38,8 @@ def list_(
             found = await callbacks_store.tasks(session, state or UNDONE, numberless=numberless, limit=limit)
         return [_line(task) for task in found]
 
-    show(with_sessions(work), json_, "nobody is to be called back")
+    show(with_sessions(work), json_, "nobody without a number waits" if numberless else
+         "nobody with a number is to be called back; without one: kentongan callbacks list --numberless")
 
 
 @app.command()

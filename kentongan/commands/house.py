@@ -6,7 +6,9 @@ import json
 import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -64,8 +66,18 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple | set | frozenset):
-        return ",".join(map(str, value))
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else " ".join(str(value).split())
+        return ",".join(map(str, value)) or "-"
+    return f"{_here(value):%Y-%m-%d %H:%M:%S %Z}" if isinstance(value, datetime) else " ".join(str(value).split())
+
+
+def _here(moment: datetime) -> datetime:
+    """In the regency's zone, as the clock on the wall there shows it; lists for programs keep UTC."""
+    return moment.astimezone(_zone()) if moment.tzinfo is not None else moment
+
+
+@cache
+def _zone() -> ZoneInfo:
+    return ZoneInfo(porch.load().timezone)
 
 
 def _plain(value: Any) -> Any:

@@ -36,8 +36,10 @@ def add(
     token = with_sessions(lambda sessions, settings: service.add(
         sessions, name, role, who(), _now(), display_name=display_name, agency=agency, skills=trained,
         expires_days=expires_days))
-    desk = " Asterisk knows their phone when service and Asterisk have started again." if (
-        role is Role.OPERATOR) else ""
+    desk = (" They have a desk at once; how Asterisk learns of their phone, without ending a call, stands in "
+            "docs/roster.md (\"A new operator\").") if role is Role.OPERATOR else ""
+    if role is Role.OPERATOR and not trained:
+        desk += " They are trained for nothing yet: kentongan users skills NAME --skills fire,medical"
     _show_token(f"{name} is added as {role}.{desk}", name, token, json_)
 
 

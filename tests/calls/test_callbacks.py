@@ -57,7 +57,7 @@ def test_who_talked_to_nobody_is_called_back(outcome, talked_for, is_wanted):
 
 
 def test_three_attempts_in_vain_ten_minutes_apart_ask_the_supervisor():
-    standing, asked_after = opened(START), []
+    standing, asked_after = opened(START, has_number=True), []
     while standing.state is OPEN:
         standing = tried(standing, False, START)
         asked_after.append(standing.due_at)
@@ -93,7 +93,7 @@ def test_what_waits_for_the_supervisor_is_not_tried_in_vain_again():
 
 def test_nobody_decides_what_was_not_asked():
     with pytest.raises(IllegalStep, match="open asks for no decision"):
-        decided(opened(START), False, LATER)
+        decided(opened(START, has_number=True), False, LATER)
 
 
 @pytest.mark.parametrize("over", [CLEARED, DONE, GIVEN_UP])
@@ -107,7 +107,7 @@ def test_what_is_over_stays_over(over):
 
 @given(st.lists(st.sampled_from(["in vain", "reached", "missed", "go on", "give up", "answered"]), max_size=30))
 def test_whatever_happens_only_steps_of_the_table_are_taken(things):
-    standing = opened(START)
+    standing = opened(START, has_number=True)
     for thing in things:
         before = standing
         try:
@@ -209,7 +209,7 @@ def test_calls_without_a_number_have_a_task_each(books, line):
     line.abandoned("a.1", None)
     line.abandoned("a.2", None)
     line.answered("a.3", None)
-    assert [(task.number, task.state) for task in rows(books, models.Callback)] == [(None, "open"), (None, "open")]
+    assert [(task.number, task.state) for task in rows(books, models.Callback)] == [(None, "asked"), (None, "asked")]
 
 
 def test_a_call_that_is_answered_clears_the_task_of_its_number_alone(books, line):

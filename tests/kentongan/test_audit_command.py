@@ -66,7 +66,7 @@ def touch(book: Engine, *statements: str) -> None:
 def test_the_newest_is_told_first_and_all_of_it_to_programs(audit: Run) -> None:
     status, out, _ = audit("list", "--limit", "1")
     assert status == 0
-    assert out.splitlines()[1].split()[:7] == ["12", "2026-11-22", "03:00:00", "op01", "ticket", "8", "place"]
+    assert out.splitlines()[1].split()[:8] == ["12", "2026-11-22", "10:00:00", "WIB", "op01", "ticket", "8", "place"]
     rows = json.loads(audit("list", "--json")[1])
     assert [row["seq"] for row in rows] == list(range(12, 0, -1))
     assert rows[0]["after"] == {"to": "Rogojampi"}

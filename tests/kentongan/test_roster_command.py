@@ -59,7 +59,7 @@ def test_who_is_on_at_a_moment_and_now(roster: Run) -> None:
     assert status == 0
     assert told.splitlines()[0].split() == ["operator", "name", "shift", "since", "until", "skills"]
     assert [line.split()[0] for line in told.splitlines()[1:]] == ["op02", "op05"]
-    assert "malam  2026-11-22 23:00:00  2026-11-23 07:00:00" in told
+    assert "malam  2026-11-22 23:00:00 WIB  2026-11-23 07:00:00 WIB" in told
     assert len(json.loads(roster("on", "--json")[1])) >= 2
     assert roster("on", "--at", "tonight")[0] == 2
 

@@ -65,6 +65,6 @@ async def test_a_role_that_changes_counts_at_once(doors: Doors) -> None:
 
 
 async def test_who_does_something_is_who_has_the_token(doors: Doors) -> None:
-    await doors.call()
+    await doors.call(operator="op03")
     said = await doors.by("op03").ask("POST", "/api/calls/1763800000.1/disposition", disposition="ghost")
     assert said["disposed_by"] == "op03"

@@ -26,7 +26,7 @@ async def test_calls_come_newest_first_and_as_many_as_were_asked_for(doors: Door
 async def test_calls_are_found_by_what_became_of_them(doors: Doors, asked: str, found: str) -> None:
     await doors.call("1763800000.1", operator="op01", disposition="prank")
     await doors.call("1763800000.2", arrived_at=NOW + timedelta(seconds=1), topic="medical", outcome="abandoned",
-                     caller_number="+62800555113")
+                     operator=None, caller_number="+62800555113")
     told = (await doors.get(f"/api/calls?{asked}"))["items"]
     assert [call["id"] for call in told] == [f"1763800000.{n}" for n in found]
 
@@ -95,6 +95,16 @@ async def test_a_call_that_goes_on_gets_no_verdict_yet(doors: Doors, stage: str)
     problem = await doors.by("op01").ask("POST", "/api/calls/1763800000.1/disposition", 409, disposition="real")
     assert stage in problem["detail"]
     assert (await doors.get("/api/calls/1763800000.1"))["disposition"] is None
+
+
+@pytest.mark.parametrize("answered_by", ["op02", None])
+async def test_the_verdict_is_of_whoever_answered_or_of_a_supervisor(doors: Doors, answered_by: str | None) -> None:
+    await doors.call(operator=answered_by)
+    path = "/api/calls/1763800000.1/disposition"
+    refused = await doors.by("op01").ask("POST", path, 409, disposition="prank")
+    assert f"{answered_by or 'nobody'} answered" in refused["detail"]
+    assert (await doors.get("/api/calls/1763800000.1"))["disposition"] is None
+    assert (await doors.by("siti").ask("POST", path, disposition="prank"))["disposed_by"] == "siti"
 
 
 async def test_a_verdict_that_nobody_knows_changes_nothing(porch: Doors) -> None:
