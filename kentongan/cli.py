@@ -11,7 +11,19 @@ import structlog
 import typer
 
 from kentongan import settings as porch
-from kentongan.commands import areas, audit, callbacks, calls, figures, recordings, roster, setup, tickets, users
+from kentongan.commands import (
+    agencies,
+    areas,
+    audit,
+    callbacks,
+    calls,
+    figures,
+    recordings,
+    roster,
+    setup,
+    tickets,
+    users,
+)
 from kentongan.commands.house import Json, show
 from kentongan.guard import NO_USE, watch
 from kentongan.rescue import Exchange
@@ -24,7 +36,8 @@ prompts_app = typer.Typer(no_args_is_help=True, help="What callers hear.")
 asterisk_app = typer.Typer(no_args_is_help=True, help="The Asterisk of our own.")
 for name, sub in (("db", db_app), ("prompts", prompts_app), ("asterisk", asterisk_app),
                   ("users", users.app), ("audit", audit.app), ("roster", roster.app),
-                  ("areas", areas.app), ("recordings", recordings.app), ("callbacks", callbacks.app),
+                  ("agencies", agencies.app), ("areas", areas.app),
+                  ("recordings", recordings.app), ("callbacks", callbacks.app),
                   ("calls", calls.app), ("tickets", tickets.app),
                   ("services", setup.services), ("categories", setup.categories), ("rules", setup.rules)):
     app.add_typer(sub, name=name)

@@ -173,10 +173,16 @@ async def agencies(session: AsyncSession) -> Sequence[Agency]:
 
 
 async def agency(session: AsyncSession, code: str) -> Agency:
-    """An active agency. Raises Unknown."""
-    return _found(
-        await session.scalar(select(Agency).where(Agency.code == code, Agency.active)), "agency", code
-    )
+    """An active agency. Raises Unknown, with the codes that there are."""
+    found = {one.code: one for one in await agencies(session)}
+    if code not in found:
+        raise Unknown(f"there is no agency {code}; there are: {', '.join(found)}")
+    return found[code]
+
+
+def is_reachable(agency: Agency) -> bool:
+    """Whether messages to it can be sent; otherwise it must be telephoned."""
+    return agency.url is not None and agency.secret is not None
 
 
 async def undelivered(session: AsyncSession) -> Sequence[tuple[OutboxMessage, Forwarding, Agency]]:

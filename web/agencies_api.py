@@ -48,7 +48,7 @@ def router(house: House) -> APIRouter:
         body: shapes.AgencyBody, request: Request, response: Response,
     ) -> Any:
         """Change one (with If-Match), or make one (without). A signing secret that we make is told here, once."""
-        new_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        new_secret = signing_secret()
         agency, is_new, made = await store.set_agency(
             house.sessions, code, body.model_dump(), new_secret, seen, who.name, datetime.now(UTC))
         if made:
@@ -59,6 +59,11 @@ def router(house: House) -> APIRouter:
         return _said(agency) | ({"secret": new_secret} if made else {})
 
     return routes
+
+
+def signing_secret() -> str:
+    """A new one, as Standard Webhooks write it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _said(agency: Agency) -> dict[str, Any]:

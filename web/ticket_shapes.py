@@ -80,8 +80,10 @@ class AgencySaidBody(Body):
 
 
 Message: Any = model_of(OutboxMessage, "MessageSaid", without=("id", "forwarding_id", "payload"))
+#: `reachable`: the agency has an address and a signing secret; one that has not must be telephoned
 ForwardingSaid: Any = model_of(
-    Forwarding, "ForwardingSaid", without=("ticket_id", "agency_id"), agency=str, agency_name=str, message=Message)
+    Forwarding, "ForwardingSaid", without=("ticket_id", "agency_id"), agency=str, agency_name=str, reachable=bool,
+    message=Message)
 HistoryLine: Any = model_of(Audit, "HistoryLine", without=("what", "which", "salt", "digest", "chain"))
 
 

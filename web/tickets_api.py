@@ -128,9 +128,10 @@ def router(house: House) -> APIRouter:
 
 
 def told(forwarding: Forwarding, agency: Agency, message: OutboxMessage) -> dict[str, Any]:
-    """Whom the ticket was forwarded to, how far they are, and how far the message that tells them."""
+    """Whom the ticket was forwarded to, how far they are, and how far the message that tells them; it waits for ever
+    if they are not `reachable`: somebody telephones."""
     return row(forwarding, without={"ticket_id", "agency_id"}) | {
-        "agency": agency.code, "agency_name": agency.name,
+        "agency": agency.code, "agency_name": agency.name, "reachable": tickets.is_reachable(agency),
         "message": row(message, without={"id", "forwarding_id", "payload"}),
     }
 

@@ -114,8 +114,20 @@ def override(number: Number, reason: Reason) -> None:
 
 @app.command()
 def forward(number: Number, agencies: Annotated[list[str], typer.Argument(help="Codes.")]) -> None:
-    """Hand it to agencies: to all of these or to none. The running service sends it within seconds."""
-    _step(number, lambda sessions, ticket: service.forward(sessions, ticket, agencies, by=who(), now=_now()))
+    """Hand it to agencies: to all of these or to none. The running service sends it within seconds to those that have
+    an address; `kentongan agencies list` shows all."""
+
+    async def work(sessions: Sessions, settings: Settings) -> tuple[Ticket, list[dict[str, Any]]]:
+        async with reading_session(sessions) as session:
+            ticket_id = (await _named(session, number)).id
+        ticket = await service.forward(sessions, ticket_id, agencies, by=who(), now=_now())
+        async with reading_session(sessions) as session:
+            return ticket, await _forwardings(session, ticket)
+
+    ticket, told_to = with_sessions(work)
+    _say(ticket)
+    for one in told_to:
+        print(f"{one['agency']}: {_standing(one)}")
 
 
 @app.command()
@@ -179,9 +191,23 @@ async def _whole(session: AsyncSession, ticket: Ticket, now: datetime) -> dict[s
         "late": clocks.late(Lifecycle(ticket.lifecycle), ticket.due_at, asked, now),
         "missing": await filling.missing(session, ticket), "calls": list(await store.calls_of(session, ticket.id)),
         "proposed": [agency.code for agency in proposed],
-        "forwardings": [{"agency": agency.code, "state": row.state, "accept_by": row.accept_by,
-                         "accepted_by": row.accepted_by} for row, agency in rows],
+        "forwardings": await _forwardings(session, ticket),
     }
+
+
+async def _forwardings(session: AsyncSession, ticket: Ticket) -> list[dict[str, Any]]:
+    return [{
+        "agency": agency.code, "state": row.state, "accept_by": row.accept_by, "accepted_by": row.accepted_by,
+        "reachable": store.is_reachable(agency), "phone": agency.phone,
+    } for row, agency in await store.forwardings_of(session, ticket.id)]
+
+
+def _standing(forwarding: dict[str, Any]) -> str:
+    """How far an agency is; and whom to telephone, since it is told nothing without an address."""
+    if forwarding["reachable"] or forwarding["state"] != State.QUEUED:
+        return str(forwarding["state"])
+    number = forwarding["phone"] or f"them, or kentongan agencies set {forwarding['agency']} --url URL"
+    return f"{forwarding['state']} (no address: telephone {number})"
 
 
 def _flat(found: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -191,7 +217,7 @@ def _flat(found: dict[str, Any]) -> list[tuple[str, Any]]:
         if name in ("answers", "form"):
             lines += [(one["name"], one["value"]) for one in value]
         elif name == "forwardings":
-            lines += [(f"forwarded to {one['agency']}", one["state"]) for one in value]
+            lines += [(f"forwarded to {one['agency']}", _standing(one)) for one in value]
         elif value not in (None, [], False):
             lines.append((name, value))
     return lines

@@ -72,7 +72,8 @@ def test_a_report_is_opened_filled_verified_forwarded_and_closed(kentongan: Run,
     assert "verification a1" in kentongan("tickets", "verify", number, "a1")
     [shown] = json.loads(kentongan("tickets", "show", number, "--json"))
     assert (shown["proposed"], shown["missing"], shown["latitude"]) == (["damkar"], [], -8.2)
-    assert "there is no agency nobody" in refused("tickets", "forward", number, "damkar", "nobody")
+    unknown = refused("tickets", "forward", number, "damkar", "nobody")
+    assert "there is no agency nobody; there are: ambulans118, bpbd, damkar, " in unknown
     assert "forwarded" in kentongan("tickets", "forward", number, "damkar")
     assert "cannot become closed" in refused("tickets", "close", number, "--reason", "over")
     kentongan("tickets", "said", number, "damkar", "accepted", "--why", "by telephone")
@@ -85,6 +86,18 @@ def test_a_report_is_opened_filled_verified_forwarded_and_closed(kentongan: Run,
     [line] = json.loads(kentongan("tickets", "list", "--json"))
     assert (line["number"], line["agencies"]) == (number, ["damkar:accepted"])
     assert kentongan("tickets", "list", "--topic", "police") == "no such ticket\n"
+
+
+def test_an_agency_without_an_address_is_to_be_telephoned(ended: Callable[..., Any], kentongan: Run) -> None:
+    number = kentongan("tickets", "open", "--source", "whatsapp").partition(":")[0]
+    kentongan("tickets", "override", number, "--reason", "Anak di sumur")
+    ended("agencies", "set", "dinsos", "--phone", "+62 555 0199")
+    ended("agencies", "set", "damkar", "--url", "http://127.0.0.1:9/reports")
+    said = kentongan("tickets", "forward", number, "dinsos", "damkar").splitlines()
+    assert set(said[1:]) == {"dinsos: queued (no address: telephone +62 555 0199)", "damkar: queued"}
+    assert "queued (no address: telephone +62 555 0199)" in kentongan("tickets", "show", number)
+    kentongan("tickets", "said", number, "dinsos", "accepted")
+    assert "no address" not in kentongan("tickets", "show", number)
 
 
 def test_an_override_is_shown_as_unverified(kentongan: Run) -> None:

@@ -110,8 +110,15 @@ async def test_what_makes_no_sense_changes_nothing(
 async def test_an_agency_that_is_not_there_gets_nothing_and_neither_do_the_others(doors: Doors) -> None:
     ticket = await doors.verified()
     problem = await doors.step(ticket, "forward", 404, agencies=["damkar", "nobody"])
-    assert problem["detail"] == "there is no agency nobody"
+    assert problem["detail"].startswith("there is no agency nobody; there are: ambulans118, bpbd, damkar, ")
     assert (await doors.get(f"/api/tickets/{ticket['id']}"))["forwardings"] == []
+
+
+async def test_a_forwarding_says_whether_the_agency_is_told_or_must_be_telephoned(porch: Doors) -> None:
+    await porch.ask(
+        "PUT", "/api/agencies/damkar", seen=1, name="Damkar", url="http://127.0.0.1:9/reports", topics=["fire"])
+    ticket = await porch.step(await porch.verified(), "forward", agencies=["damkar", "dinsos"])
+    assert {one["agency"]: one["reachable"] for one in ticket["forwardings"]} == {"damkar": True, "dinsos": False}
 
 
 @pytest.mark.parametrize("ticket_id", ["999999", "2147483647"])
