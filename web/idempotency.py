@@ -1,8 +1,9 @@
 """web: a write that is asked for twice is done once, if both times carry the same header Idempotency-Key.
 
 The key is reserved before the write and gets its answer after it; asked again within a day, the same answer is given,
-unless what it tells is told once (`told_once`). A refusal (4xx) has written nothing: its key is free again. If we die
-in between, or fail (5xx), nobody knows what was done: whoever asks again is told so, and it is never done twice.
+unless what it tells is told once (`told_once`) or is too long: then it is said that it was done. A refusal (4xx) has
+written nothing: its key is free again. If we die in between, or fail (5xx), nobody knows what was done: whoever asks
+again is told so, and it is never done twice.
 
 An ASGI middleware between doorframe and routes.
 """
@@ -101,7 +102,12 @@ class Idempotency:
         try:
             if answer.is_refusal():
                 await keys_store.release(self._sessions, user, key)
-            elif answer.can_be_kept():
+            elif answer.status < 400 and answer.is_too_long():
+                said = problems.done_already()
+                headers = answer.headers() | {"content-type": problems.MEDIA_TYPE}
+                await keys_store.answered(
+                    self._sessions, user, key, said.status_code, headers, bytes(said.body).decode())
+            elif answer.status < 400:
                 body = None if told_once else answer.text()
                 await keys_store.answered(self._sessions, user, key, answer.status, answer.headers(), body)
         except SQLAlchemyError as fault:
@@ -113,14 +119,14 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send, self._held, self._size = send, list[Message](), 0
-        self.status = 0
+        self.status, self._headers = 0, MutableHeaders()
 
     async def hears(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self._headers = message["status"], MutableHeaders(raw=message["headers"])
         self._size += len(message.get("body", b""))
         self._held.append(message)
-        if self._size > LONGEST_ANSWER:
+        if self.is_too_long():
             await self.leave()
 
     async def leave(self) -> None:
@@ -131,12 +137,11 @@ class _Answer:
     def is_refusal(self) -> bool:
         return 400 <= self.status < 500
 
-    def can_be_kept(self) -> bool:
-        return self.status < 400 and self._size <= LONGEST_ANSWER
+    def is_too_long(self) -> bool:
+        return self._size > LONGEST_ANSWER
 
     def headers(self) -> dict[str, str]:
-        given = MutableHeaders(raw=self._held[0]["headers"])
-        return {name: given[name] for name in _KEPT_HEADERS if name in given}
+        return {name: self._headers[name] for name in _KEPT_HEADERS if name in self._headers}
 
     def text(self) -> str:
         return b"".join(message.get("body", b"") for message in self._held).decode()

@@ -124,6 +124,12 @@ def told_once() -> Response:
                    "told is told once and not kept. If you have not got it, have a new one made")
 
 
+def done_already() -> Response:
+    """For a write that is asked for again, and whose answer is too long to be kept."""
+    return problem(409, "done-already", "It was done", "The write under this Idempotency-Key was done; its answer is "
+                   "too long to be kept. Load what you changed, and you see what was told")
+
+
 def unexpected() -> Response:
     """For a fault of ours; what it was stands in the log."""
     return problem(500, "fault", "A fault of ours",

@@ -1,19 +1,15 @@
 """web: recordings, for reviewers: found by what became of their calls, heard with a reason, commented at a second.
 
-Who listens is in the audit before the first byte leaves. Sound comes in one piece or in a range of bytes (RFC 9110,
-section 14), read outside the event loop.
+Who listens is in the audit before the first byte leaves.
 """
 
-import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
-from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from calls.disposition import Disposition
 from calls.stages import Outcome
@@ -23,7 +19,7 @@ from people.person import Person
 from people.rights import COMMENT, LISTEN, READ, Resource
 from recordings import review, review_store
 from recordings.review_store import Reviewed, Wanted
-from web import paging, problems, shapes
+from web import files, paging, problems, shapes
 from web.access import may
 from web.house import House
 from web.shapes import Moment, row
@@ -40,10 +36,7 @@ OperatorName = Annotated[str | None, Query(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
 _INSIDE = frozenset({"raw_name", "archive_name", "peaks_name"})
 _NO_SOUND: dict[int | str, dict[str, Any]] = {
     409: {"description": "There is no sound: not yet, or not at all"} | problems.DOCUMENTED}
-_RANGE: dict[int | str, dict[str, Any]] = {
-    206: {"description": "The range of bytes that was asked for", "content": {"audio/ogg": {}}},
-    416: {"description": "There are not so many bytes"} | problems.DOCUMENTED,
-}
+_RANGE = files.RANGES | {206: files.RANGES[206] | {"content": {"audio/ogg": {}}}}
 
 Gap: Any = shapes.model_of(RecordingGap, "ReviewedGap", without={"id", "recording_id"})
 Comment: Any = shapes.model_of(RecordingComment, "RecordingComment", without={"recording_id"})
@@ -139,41 +132,13 @@ def router(house: House) -> APIRouter:
     return routes
 
 
-class Audio(FileResponse):
-    """A sound, whole or one range of it. What RFC 9110 lets us ignore (several ranges, other units, rubbish, a range
-    for HEAD or for another version of the sound), we ignore: then it is sent whole."""
+class Audio(files.Stored):
+    """A sound, whole or one range of it."""
 
     media_type = "audio/ogg"
 
     def __init__(self, sound: review.Sound) -> None:
-        super().__init__(sound.path, stat_result=sound.stat, media_type=self.media_type,
-                         headers={"etag": f'"{sound.sha256}"'})
-        self._size = sound.stat.st_size
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        if_range = headers.get("if-range")
-        wanted = _ONE_RANGE.fullmatch(headers.get("range", ""))
-        if scope["method"] != "GET" or if_range not in (None, self.headers["etag"]) or not wanted or _backwards(wanted):
-            given = [(name, value) for name, value in scope["headers"] if name not in (b"range", b"if-range")]
-            await super().__call__({**scope, "headers": given}, receive, send)
-        elif self._has(wanted):
-            await super().__call__(scope, receive, send)
-        else:
-            refusal = problems.problem(
-                416, "no-such-range", "There are not so many bytes", f"the sound has {self._size} bytes",
-                headers={"Content-Range": f"bytes */{self._size}"})
-            await refusal(scope, receive, send)
-
-    def _has(self, wanted: re.Match[str]) -> bool:
-        return int(wanted["last"]) > 0 if wanted["first"] is None else int(wanted["first"]) < self._size
-
-
-_ONE_RANGE = re.compile(r"bytes=(?:(?P<first>\d{1,18})-(?P<to>\d{0,18})|-(?P<last>\d{1,18}))", re.ASCII | re.IGNORECASE)
-
-
-def _backwards(wanted: re.Match[str]) -> bool:
-    return bool(wanted["to"]) and int(wanted["to"]) < int(wanted["first"])
+        super().__init__(sound.path, sha256=sound.sha256, size=sound.stat.st_size, stat=sound.stat)
 
 
 def _said(one: Reviewed) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Response
-from fastapi.responses import FileResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.engine import reading_session
@@ -18,7 +17,7 @@ from people.person import Person
 from people.rights import CHANGE, READ, Resource, Role
 from tickets import attachments, extras_store, links, photos, remarks
 from tickets import store as tickets
-from web import paging, shapes, ticket_shapes
+from web import files, paging, shapes, ticket_shapes
 from web.access import may
 from web.house import House
 from web.shapes import row
@@ -35,16 +34,12 @@ Title = Annotated[shapes.Line, Query(description="What people call the file; nev
 Remark: Any = shapes.model_of(TicketNote, "Remark", without={"ticket_id"}, ticket=str)
 File: Any = shapes.model_of(Attachment, "File", without={"ticket_id"}, ticket=str, who=str | None)
 
-_ANY_FILE = {
-    "requestBody": {
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in photos.ENDINGS},
-    }
-}
 _SENT: dict[int | str, dict[str, Any]] = {
     200: {"model": File, "description": "The ticket has this very file already"},
     415: {"description": "Files of this kind are not kept"}}
-_FILE: dict[int | str, dict[str, Any]] = {200: {"description": "The file as it was sent", "content": {
-    kind: {"schema": {"type": "string", "format": "binary"}} for kind in photos.ENDINGS}}}
+_BYTES = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in photos.ENDINGS}}
+_FILE: dict[int | str, dict[str, Any]] = files.RANGES | {
+    200: {"description": "The file as it was sent"} | _BYTES, 206: files.RANGES[206] | _BYTES}
 
 
 class RemarkBody(shapes.Body):
@@ -89,7 +84,7 @@ def router(house: House) -> APIRouter:
             return row(made) | {"ticket": (await tickets.ticket(session, ticket_id)).number}
 
     @routes.get("/attachments", response_model=paging.Page[File])
-    async def files(
+    async def attached(
         who: Reader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
     ) -> Any:
         key = paging.key(after, int)
@@ -99,8 +94,8 @@ def router(house: House) -> APIRouter:
         said = [ticket_shapes.read_by(who, row(file) | {"ticket": number}) for file, number in found]
         return paging.page(said, limit, lambda one: (one["id"],))
 
-    @routes.post("/attachments", status_code=201, response_model=File, responses=_SENT, openapi_extra=_ANY_FILE,
-                 max_body_size=attachments.LONGEST)
+    @routes.post("/attachments", status_code=201, response_model=File, responses=_SENT,
+                 openapi_extra={"requestBody": _BYTES}, max_body_size=attachments.LONGEST)
     async def attach(
         who: Changer, ticket_id: shapes.TicketId, data: Annotated[bytes, Body(media_type="image/jpeg")],
         response: Response, title: Title = "",
@@ -111,14 +106,15 @@ def router(house: House) -> APIRouter:
         async with reading_session(house.sessions) as session:
             return row(made) | {"ticket": (await tickets.ticket(session, ticket_id)).number}
 
-    @routes.get("/attachments/{attachment_id}", response_class=FileResponse, responses=_FILE)
+    @routes.get("/attachments/{attachment_id}", response_class=files.Stored, status_code=200, responses=_FILE)
     async def file(who: Reader, ticket_id: shapes.TicketId, attachment_id: AttachmentId) -> Response:
         async with reading_session(house.sessions) as session:
             of = await _ids(session, who, ticket_id)
             found, number = await extras_store.attachment(session, of, attachment_id)
         path = await shelf.whole(found.sha256, found.size)
         ours = f"{number}-{found.id}.{photos.ENDINGS[found.media_type]}"
-        return FileResponse(path, media_type=found.media_type, filename=ours)
+        return files.Stored(
+            path, sha256=found.sha256, size=found.size, media_type=found.media_type, filename=ours)
 
     @routes.get("/calls", response_model=Links)
     async def calls(who: CallReader, ticket_id: shapes.TicketId) -> Any:

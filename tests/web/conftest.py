@@ -132,7 +132,8 @@ class Doors:
         """A call that op01 has answered and that has ended, with its draft ticket."""
         await self.add(models.Call(**{
             "id": call_id, "node": "kentongan", "caller_number": NUMBER, "stage": "ended", "outcome": "answered",
-            "operator": "op01", "topic": "fire", "pressed": "1", "arrived_at": NOW, "ended_at": NOW + timedelta(seconds=90), **values}))
+            "operator": "op01",
+            "topic": "fire", "pressed": "1", "arrived_at": NOW, "ended_at": NOW + timedelta(seconds=90), **values}))
         await self.draft(call_id)
 
     async def draft(self, call_id: str = "1763800000.1") -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from db.models import Audit, IdempotencyKey, User
 from tests.web.conftest import Doors, token_of
-from web import keys_store
+from web import idempotency, keys_store
 from web.idempotency import _Answer
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -82,8 +82,8 @@ async def test_the_same_key_for_something_else_is_refused(doors: Doors) -> None:
 async def test_everybody_has_their_own_keys(doors: Doors) -> None:
     await doors.call()
     await send(doors, "a")
-    status, said, _ = await send(doors, "a", who="op02")
-    assert (status, said["disposed_by"]) == (200, "op02")
+    status, said, _ = await send(doors, "a", who="siti")
+    assert (status, said["disposed_by"]) == (200, "siti")
 
 
 async def test_a_refusal_has_done_nothing_so_its_key_is_free(doors: Doors) -> None:
@@ -202,4 +202,21 @@ async def test_an_answer_that_is_too_long_goes_out_and_is_not_kept() -> None:
     for _ in range(3):
         await answer.hears({"type": "http.response.body", "body": b"x" * 600_000, "more_body": True})
     assert len(sent) == 4
-    assert not answer.can_be_kept()
+    assert answer.is_too_long()
+
+
+async def test_asked_again_for_an_answer_that_is_too_long_to_be_kept_it_is_said_that_it_was_done(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "LONGEST_ANSWER", 400)
+    path, headers = "/api/tickets", {"Authorization": f"Bearer {token_of('op01')}", "Idempotency-Key": "a"}
+    body = {"source": "walk_in", "place": "Pasar Contoh"}
+    async with doors.http.post(path, json=body, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["number"]) == (201, "2611-0001")
+        etag, location = answer.headers["ETag"], answer.headers["Location"]
+    for _ in range(2):
+        async with doors.http.post(path, json=body, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["type"]) == (409, "urn:kentongan:problem:done-already")
+            assert (answer.content_type, answer.headers["Idempotency-Replayed"]) == ("application/problem+json", "true")
+            assert (answer.headers["ETag"], answer.headers["Location"]) == (etag, location)
+    assert len((await doors.get("/api/tickets"))["items"]) == 1

@@ -78,6 +78,19 @@ async def test_a_file_is_sent_as_it_is_and_comes_back_as_it_was(doors: Doors, tm
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
+async def test_a_part_of_a_file_comes_as_a_range_and_one_behind_its_end_is_a_problem(porch: Doors) -> None:
+    path, data = f"/api/tickets/{await porch.draft()}/attachments", photo()
+    made = await send(porch, path, data, 201)
+    for wanted, status, got in (("bytes=2-5", 206, data[2:6]), ("bytes=5-2", 200, data), ("x", 200, data)):
+        async with porch.http.get(f"{path}/{made['id']}", headers={"Range": wanted}) as answer:
+            assert (answer.status, await answer.read()) == (status, got)
+            assert (answer.headers["Content-Type"], answer.headers["ETag"]) == ("image/png", f'"{made["sha256"]}"')
+    async with porch.http.get(f"{path}/{made['id']}", headers={"Range": f"bytes={len(data)}-"}) as answer:
+        assert (answer.status, answer.content_type) == (416, "application/problem+json")
+        assert (await answer.json())["type"] == "urn:kentongan:problem:no-such-range"
+        assert answer.headers["Content-Range"] == f"bytes */{len(data)}"
+
+
 async def test_the_same_upload_under_one_key_is_one(doors: Doors) -> None:
     path = f"/api/tickets/{await doors.draft()}/attachments"
     key = {"Idempotency-Key": "photo-1"}
