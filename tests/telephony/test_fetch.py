@@ -50,8 +50,8 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script(
         here / "bin/apt-get",
         f"""case "$*" in
-        *indextargets*) echo http://mirror.example/debian/ bookworm main ;;
-        *--print-uris*) echo "'http://mirror.example/asterisk.deb' asterisk.deb 2000000 SHA256:00" ;;
+        *indextargets*) echo http://one.invalid/d/ bookworm main ;;
+        *--print-uris*) echo "'http://one.invalid/a' asterisk.deb 2000000 SHA256:00" ;;
         *--download-only*)
             echo download >>{here}/log
             for word; do
@@ -206,15 +206,15 @@ def test_what_a_killed_fetch_left_behind_is_cleared_away(mirror: Path, prefix: P
 
 def test_only_whole_distributions_are_asked_for_sid() -> None:
     rows = [
-        "http://mirror.example/debian/ bookworm main",
-        "http://mirror.example/debian/ bookworm-updates main",
-        "http://mirror.example/debian-security/ bookworm-security main",
-        "http://mirror.example/debian/ bookworm non-free-firmware",
-        "http://other.example/ nodistro/12 main",
-        "http://second.example/debian/ trixie main",
+        "http://one.invalid/d/ bookworm main",
+        "http://one.invalid/d/ bookworm-updates main",
+        "http://one.invalid/s/ bookworm-security main",
+        "http://one.invalid/d/ bookworm non-free-firmware",
+        "http://three.invalid/ nodistro/12 main",
+        "http://two.invalid/d/ trixie main",
         "",
     ]
     assert fetch.whole_distributions(rows) == [
-        "http://mirror.example/debian/",
-        "http://second.example/debian/",
+        "http://one.invalid/d/",
+        "http://two.invalid/d/",
     ]
