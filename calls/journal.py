@@ -53,6 +53,7 @@ class Journal:
         self._on_commit: list[Callable[[], None]] = []
         self._queue: queue.SimpleQueue[Note | Future[None] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
@@ -71,7 +72,12 @@ class Journal:
         self._writer.start()
 
     def note(self, kind: str, call_id: str | None = None, **facts: object) -> None:
-        """Note that something happened just now. Never waits."""
+        """Note that something happened just now. Never waits.
+
+        RuntimeError once the journal is closed: the number would be given a second time by who opens it next.
+        """
+        if self._closed:
+            raise RuntimeError(f"the journal is closed, and something notes {kind!r} all the same")
         self._seq += 1
         note = Note(self._seq, datetime.now(UTC), kind, call_id, facts)
         self._queue.put(note)
@@ -104,6 +110,7 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is left; while the database is away it stays in the file. Ends the writer."""
+        self._closed = True
         if self._writer is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)

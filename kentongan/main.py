@@ -144,6 +144,7 @@ class Service:
                 finally:
                     if not self.ari.fenced:         # else another process has our calls
                         await self.centre.stops()
+                    self.acd.stops()
                     for task in running:
                         task.cancel()
 

@@ -20,6 +20,8 @@ class Queued(Protocol):
     arrived_at: datetime
     desk: str | None
 
+    def is_conversation(self) -> bool: ...
+
 
 class Loan:
     """A desk held for one call. `desk()` waits for it; what became of it is told before the loan ends."""
@@ -56,7 +58,10 @@ class Acd:
 
     @asynccontextmanager
     async def desk_for(self, call: Queued) -> AsyncIterator[Loan]:
-        """A loan: whatever happens in the body, the desk comes back. An adopted talk already has its own."""
+        """A loan: whatever happens in the body, the desk comes back, unless its operator goes on talking to the caller
+        (we are being stopped, or failed): then it is theirs until the talk is taken up again. An adopted talk already
+        has its own desk.
+        """
         loan = Loan(self, call)
         try:
             if call.desk is not None:
@@ -64,7 +69,7 @@ class Acd:
             yield loan
         finally:
             call.desk = None
-            if loan.held is not None:
+            if loan.held is not None and not call.is_conversation():
                 self._comes_back(loan.held)
 
     async def wait(self, call: Queued) -> Desk:
@@ -108,6 +113,12 @@ class Acd:
     def place(self, call_id: str) -> int:
         """A call's place in the queue, from 1; a call that is being offered is first."""
         return next((n for n, w in enumerate(self.queue(), 1) if w.call_id == call_id), 1)
+
+    def stops(self) -> None:
+        """Nobody is made ready by the clock any more: who is in wrap-up now, the next process sees as they are then."""
+        for timer in self._wrap_ups.values():
+            timer.cancel()
+        self._wrap_ups.clear()
 
     # --- desks
 

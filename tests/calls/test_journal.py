@@ -152,6 +152,16 @@ async def test_while_the_database_is_away_notes_stay_and_come_in_once_and_in_ord
     assert store.kinds == [f"n{n}" for n in range(30)] + ["last"]
 
 
+async def test_a_closed_journal_gives_out_no_numbers(path: Path, store: Store) -> None:
+    async with opened(path, store) as journal:
+        journal.note("desk")
+    with pytest.raises(RuntimeError, match="closed"):
+        journal.note("desk")
+    async with opened(path, store) as again:
+        again.note("desk")
+    assert [note.seq for note in store.notes] == [1, 2]
+
+
 async def test_a_journal_closed_while_the_database_is_away_loses_nothing(path: Path, store: Store) -> None:
     store.away = True
     async with opened(path, store) as notes:

@@ -31,6 +31,10 @@ class Caller:
     priority: int = 0
     arrived_at: datetime = field(default_factory=lambda: datetime.fromtimestamp(now(), UTC))
     desk: str | None = None
+    talks_on: bool = False
+
+    def is_conversation(self) -> bool:
+        return self.talks_on
 
 
 class House:
@@ -348,6 +352,33 @@ async def test_a_talk_found_alive_has_its_desk_already_and_ends_like_any_other()
         assert (await loan.desk()).name == "op01"
         assert (house.desk("op01").state, house.desk("op01").call_id) == (TALKING, "c1")
     assert (house.desk("op01").state, caller.desk) == (WRAP_UP, None)
+
+
+async def test_a_desk_whose_talk_goes_on_without_us_stays_in_it_until_the_talk_is_taken_up_again_and_ends() -> None:
+    house = House(desk("op01"))
+    house.open()
+    caller = Caller("c1")
+    async with house.acd.desk_for(caller) as loan:
+        house.acd.talks(await loan.desk())
+        caller.talks_on = True
+    await asyncio.sleep(WRAP_UP_FOR + 1)
+    assert (house.desk("op01").state, house.desk("op01").call_id) == (TALKING, "c1")
+    caller.desk = "op01"
+    async with house.acd.desk_for(caller):
+        caller.talks_on = False
+    assert house.desk("op01").state is WRAP_UP
+    assert [state for _, state in house.changes].count(WRAP_UP) == 1
+
+
+async def test_after_the_stop_the_clock_makes_nobody_ready() -> None:
+    house = House(desk("op01"))
+    house.open()
+    await house.comes(Caller("c1"))
+    assert house.desk("op01").state is WRAP_UP
+    house.acd.stops()
+    house.changes.clear()
+    await asyncio.sleep(WRAP_UP_FOR + 1)
+    assert house.changes == []
 
 
 async def test_whoever_listens_hears_of_each_change_after_it() -> None:

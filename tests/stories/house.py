@@ -231,7 +231,7 @@ class House(ABC):
         await self.comes(lambda: (not self.centre.calls) or None, "end of every call")
         await self.comes(lambda: (not self.centre._tasks) or None, "end of every task")
         numbers = [note.seq for note in self.notes]
-        assert numbers == list(range(min(numbers, default=0), max(numbers, default=-1) + 1))
+        assert numbers == list(range(min(numbers, default=0), max(numbers, default=-1) + 1)), self.told()
         for call_id in {note.call_id for note in self.notes if note.kind in ("arrived", "adopted")}:
             self._is_legal([note for note in self.notes if note.call_id == call_id])
         assert not self.centre._legs

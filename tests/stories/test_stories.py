@@ -412,8 +412,10 @@ async def test_a_conversation_survives_a_stop_and_a_start_and_ends_as_any_other(
     operator = await house.phone("op01")
     caller = await house.dials(keys="1")
     await house.until(caller, "talking")
+    before = len(house.notes)
     await house.stops()
     assert house.path(caller)[-1] == "talking"
+    assert [note for note in house.notes[before:] if note.kind == "desk"] == []     # its operator goes on talking
     assert await house.talks(caller)
     await house.starts_again()
     await house.until(caller, "adopted")

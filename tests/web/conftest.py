@@ -85,6 +85,9 @@ class Waiting:
     priority: int = 0
     desk: str | None = None
 
+    def is_conversation(self) -> bool:
+        return False
+
 
 @dataclass
 class Doors:
