@@ -1,6 +1,6 @@
 """calls: the long list of them, filtered, in one query however long the page is.
 
-The newest first, by arrival and id; indexes of db/models.py that begin with what is filtered by go on in that order.
+The newest first, by arrival and id; indexes of db/models/ that begin with what is filtered by go on in that order.
 """
 import re
 from collections.abc import Sequence

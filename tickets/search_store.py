@@ -1,7 +1,7 @@
 """tickets: long lists of them, filtered and searched, in two queries however long the page is.
 
 The newest first, in the order in which they were written down (`id`, and so also their numbers): a cursor in that order
-stays right whatever comes meanwhile, and each index of db/models.py is read in it, so that a page costs as much as a
+stays right whatever comes meanwhile, and each index of db/models/ is read in it, so that a page costs as much as a
 page, not as much as the table.
 """
 
