@@ -15,7 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
+from db.engine import sync_engine
+from db.models import Audit
 from kentongan import cli
 from kentongan.settings import load
 from telephony.fetch import find
@@ -116,6 +120,20 @@ def kentongan(house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return int(ended.value.code or 0), told.out, told.err
 
     return run
+
+
+@pytest.fixture
+def database(house: Path) -> Iterator[Engine]:
+    """That of the data folder, beside the command line."""
+    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
+    yield engine
+    engine.dispose()
+
+
+def audited(database: Engine, what: str) -> list[Audit]:
+    """What the audit says of one kind of thing, oldest first."""
+    with Session(database) as session:
+        return list(session.scalars(select(Audit).where(Audit.what == what).order_by(Audit.seq)))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """`kentongan agencies …` as an admin types it: what is printed, what is refused, what is written."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
-from db.engine import sync_engine
-from db.models import Agency, Audit
-from tests.kentongan.conftest import Run
+from db.models import Agency
+from tests.kentongan.conftest import Run, audited
 
 URL = "http://127.0.0.1:9/reports"
 
@@ -18,16 +16,9 @@ def listed(kentongan: Run) -> dict[str, dict[str, Any]]:
     return {one.pop("code"): one for one in json.loads(kentongan("agencies", "list", "--json")[1])}
 
 
-def stored(house: Path, code: str) -> tuple[Any, ...]:
-    """The agency's secret, and what the audit says of it: who, field, before, after."""
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with engine.connect() as connection:
-        secret = connection.scalar(select(Agency.secret).where(Agency.code == code))
-        lines = connection.execute(
-            select(Audit.who, Audit.field, Audit.before, Audit.after)
-            .where(Audit.what == "agency", Audit.which == code)).all()
-    engine.dispose()
-    return secret, lines
+def secret_of(database: Engine, code: str) -> str | None:
+    with database.connect() as connection:
+        return connection.scalar(select(Agency.secret).where(Agency.code == code))
 
 
 def test_an_agency_without_an_address_is_listed_as_one_to_telephone(kentongan: Run) -> None:
@@ -38,24 +29,25 @@ def test_an_agency_without_an_address_is_listed_as_one_to_telephone(kentongan: R
     assert listed(kentongan)["dinsos"]["address"] is None
 
 
-def test_an_address_brings_a_signing_secret_that_is_printed_once(kentongan: Run, house: Path) -> None:
+def test_an_address_brings_a_signing_secret_that_is_printed_once(kentongan: Run, database: Engine) -> None:
     before = listed(kentongan)["dinsos"]
     status, told, _ = kentongan("agencies", "set", "dinsos", "--url", URL)
-    secret, lines = stored(house, "dinsos")
+    secret = secret_of(database, "dinsos")
+    lines = [row for row in audited(database, "agency") if row.which == "dinsos"]
     assert (status, told) == (0, f"{secret}\n")
     assert listed(kentongan)["dinsos"] == before | {"address": URL, "has_secret": True}
-    assert {(field, after) for _, field, _, after in lines} == {("url", URL), ("secret", "a secret")}
-    assert all("@" in who for who, *_ in lines)
+    assert {(row.field, row.after) for row in lines} == {("url", URL), ("secret", "a secret")}
+    assert all("@" in row.who for row in lines)
     assert kentongan("agencies", "set", "dinsos", "--phone", "+62 555 0199", "--inactive") == (
         0, "agency dinsos is at version 3\n", "")
     assert kentongan("agencies", "set", "dinsos", "--url", "")[0] == 0
     assert listed(kentongan)["dinsos"] == before | {"phone": "+62 555 0199", "has_secret": True, "active": False}
-    assert stored(house, "dinsos")[0] == secret
+    assert secret_of(database, "dinsos") == secret
 
 
-def test_an_agency_that_is_not_there_is_made_if_it_has_a_name(kentongan: Run, house: Path) -> None:
+def test_an_agency_that_is_not_there_is_made_if_it_has_a_name(kentongan: Run, database: Engine) -> None:
     status, told, said = kentongan("agencies", "set", "water-works", "--name", "PDAM", "--phone", "+62 555 0198")
-    assert (status, told) == (0, f"{stored(house, 'water-works')[0]}\n")
+    assert (status, told) == (0, f"{secret_of(database, 'water-works')}\n")
     assert said.startswith("agency water-works is made.")
     assert listed(kentongan)["water-works"] == {
         "name": "PDAM", "address": None, "phone": "+62 555 0198", "has_secret": True, "active": True}

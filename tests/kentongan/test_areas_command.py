@@ -2,42 +2,22 @@
 
 import io
 import json
-import os
-import shutil
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine
 
-from db.engine import sync_engine
-from db.models import Audit
-from kentongan import cli
+from tests.kentongan.conftest import Run, audited
 
 TABLE = "kode;jenis;nama;induk\n01;kecamatan;Contoh Satu;\n01.1;desa;=Melati;01\n"
 
-#: exit status, stdout, stderr of `kentongan areas …`
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def areas(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> Run:
-    """In a data folder, and nothing else in the environment."""
-    for name in [name for name in os.environ if name.startswith("KENTONGAN_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
-    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kentongan", "areas", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return run
+def areas(kentongan: Run) -> Run:
+    return partial(kentongan, "areas")
 
 
 @pytest.fixture
@@ -101,11 +81,8 @@ def test_files_that_cannot_be_read_or_written_are_named(areas: Run, tmp_path: Pa
         assert complaint == f"{words[1]}: No such file or directory; nothing was done\n"
 
 
-def test_the_audit_says_who_typed_it(areas: Run, file: Path, tmp_path: Path) -> None:
+def test_the_audit_says_who_typed_it(areas: Run, file: Path, database: Engine) -> None:
     areas("import", str(file))
-    engine = sync_engine(f"sqlite:///{tmp_path}/kentongan.db")
-    with engine.connect() as connection:
-        told = connection.execute(select(Audit.who, Audit.which).where(Audit.what == "area")).all()
-    engine.dispose()
-    assert [which for _, which in told] == ["*"]
-    assert all("@" in who for who, _ in told)
+    [told] = audited(database, "area")
+    assert told.which == "*"
+    assert "@" in told.who

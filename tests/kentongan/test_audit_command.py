@@ -2,56 +2,34 @@
 
 import asyncio
 import json
-import os
-import shutil
-import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from db.audit import Entry, Trail
-from db.engine import sync_engine
-from kentongan import cli, ground
+from kentongan import ground
 from kentongan.settings import load
-
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-
-#: exit status, stdout, stderr of `kentongan …`
-Run = Callable[..., tuple[int, str, str]]
+from tests.kentongan.conftest import NOW, Run
 
 
 @pytest.fixture
-def book(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def book(house: Path, database: Engine) -> Engine:
     """A house that is laid, and in its audit the seed's nine rows and three more, which told nothing of each other."""
-    for name in [name for name in os.environ if name.startswith("KENTONGAN_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
-    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
     asyncio.run(ground.lay(load()))
-    engine = sync_engine(f"sqlite:///{tmp_path}/kentongan.db")
     trail = Trail()
     for who, what, which, why in (("ani", "user", "sri", "promoted"), ("op01", "ticket", "7", None),
                                   ("op01", "ticket", "8", None)):
         trail.add(Entry(NOW, who, what, which, "place", None, {"to": "Rogojampi"}, why))
-    with engine.begin() as connection:
+    with database.begin() as connection:
         trail.seal(connection)
-    yield engine
-    engine.dispose()
+    return database
 
 
 @pytest.fixture
-def audit(book: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kentongan", "audit", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return run
+def audit(book: Engine, kentongan: Run) -> Run:
+    return partial(kentongan, "audit")
 
 
 def touch(book: Engine, *statements: str) -> None:

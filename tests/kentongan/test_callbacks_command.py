@@ -1,27 +1,24 @@
 """`kentongan callbacks …`: whom to call back, what came of it, and the supervisor's word."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from db.engine import sync_engine
 from db.models import Callback, CallbackCall
 from tests.kentongan.conftest import NOW, Run
 
 
 @pytest.fixture(autouse=True)
-def tasks(house: Path) -> None:
+def tasks(database: Engine) -> None:
     """One of a number, one of nobody knows whom."""
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with Session(engine) as session, session.begin():
+    with Session(database) as session, session.begin():
         session.add(Callback(id=1, number="0800555001", state="open", opened_at=NOW, due_at=NOW))
         session.add(Callback(id=2, number=None, state="open", opened_at=NOW, due_at=NOW))
         session.flush()
         session.add(CallbackCall(callback_id=1, call_id="c.1"))
-    engine.dispose()
 
 
 def told(kentongan: Run, *words: str) -> Any:

@@ -1,26 +1,23 @@
 """`kentongan calls …`: the calls there were, and the journal of one."""
 
 import json
-from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from db.engine import sync_engine
 from db.models import Call, Note
 from tests.kentongan.conftest import NOW, Run
 
 
 @pytest.fixture(autouse=True)
-def call(house: Path) -> None:
+def call(database: Engine) -> None:
     """One that was abandoned in the menu."""
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with Session(engine) as session, session.begin():
+    with Session(database) as session, session.begin():
         session.add(Call(id="c.1", node="kentongan", caller_number="0800555001", stage="ended", outcome="abandoned",
                          topic="any", pressed="", arrived_at=NOW, ended_at=NOW))
         session.add(Note(node="kentongan", seq=1, call_id="c.1", at=NOW, kind="menu", facts={}))
         session.add(Note(node="kentongan", seq=2, call_id="c.1", at=NOW, kind="ended", facts={"by": "caller"}))
-    engine.dispose()
 
 
 def test_the_list_is_for_people_and_for_programs(kentongan: Run) -> None:

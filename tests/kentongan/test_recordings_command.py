@@ -4,22 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from db.engine import sync_engine
-from db.models import Audit, Call, Recording
-from tests.kentongan.conftest import NOW, Run
+from db.models import Call, Recording
+from tests.kentongan.conftest import NOW, Run, audited
 
 
 @pytest.fixture
-def sound(house: Path) -> Path:
+def sound(house: Path, database: Engine) -> Path:
     """One recording in the archive, another that is missing."""
     path = house / "recordings/2026/11/22/c.1.ogg"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"OggS")
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with Session(engine) as session, session.begin():
+    with Session(database) as session, session.begin():
         for n, operator in ((1, "op01"), (2, "op02")):
             session.add(Call(id=f"c.{n}", node="kentongan", stage="ended", outcome="answered", topic="fire",
                              pressed="", arrived_at=NOW, talking_at=NOW, operator=operator))
@@ -27,18 +25,11 @@ def sound(house: Path) -> Path:
                 call_id=f"c.{n}", leg="caller", raw_name=f"c.{n}.raw", starts_at=NOW,
                 state="archived" if n == 1 else "missing", duration_for=12.5 if n == 1 else None, sha256="ab" * 32,
                 archive_name="2026/11/22/c.1.ogg", fault=None if n == 1 else "there is no raw file"))
-    engine.dispose()
     return path
 
 
-def audited(house: Path) -> list[tuple[str, str, str | None]]:
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with engine.connect() as connection:
-        rows = connection.execute(
-            select(Audit.which, Audit.field, Audit.why).where(Audit.what == "recording").order_by(Audit.seq))
-        found = [(row.which, row.field, row.why) for row in rows]
-    engine.dispose()
-    return found
+def told_of(database: Engine) -> list[tuple[str, str, str | None]]:
+    return [(row.which, row.field, row.why) for row in audited(database, "recording")]
 
 
 def test_the_list_is_for_people_and_for_programs(kentongan: Run, sound: Path) -> None:
@@ -52,26 +43,26 @@ def test_the_list_is_for_people_and_for_programs(kentongan: Run, sound: Path) ->
     assert kentongan("recordings", "list", "--from", "2026-11-23")[1] == "no recording is like that\n"
 
 
-def test_who_listens_gets_the_path_and_stands_in_the_audit(kentongan: Run, sound: Path, house: Path) -> None:
+def test_who_listens_gets_the_path_and_stands_in_the_audit(kentongan: Run, sound: Path, database: Engine) -> None:
     assert kentongan("recordings", "listen", "1", "--reason", "complaint") == (0, f"{sound}\n", "")
     told = json.loads(kentongan("recordings", "listen", "1", "--reason", "complaint", "--json")[1])
     assert told == {"path": str(sound), "bytes": 4, "sha256": "ab" * 32}
-    assert audited(house) == [("1", "listened", "complaint")]
+    assert told_of(database) == [("1", "listened", "complaint")]
 
 
-def test_what_cannot_be_heard_says_why_and_is_not_in_the_audit(kentongan: Run, sound: Path, house: Path) -> None:
+def test_what_cannot_be_heard_says_why_and_is_not_in_the_audit(kentongan: Run, sound: Path, database: Engine) -> None:
     assert kentongan("recordings", "listen", "2", "--reason", "x") == (
         1, "", "recording 2 has no sound: there is no raw file\n")
     assert kentongan("recordings", "listen", "9", "--reason", "x") == (1, "", "there is no recording 9\n")
     for words in ((), ("--reason", " ")):
         assert kentongan("recordings", "listen", "1", *words)[0] == 2
-    assert audited(house) == []
+    assert told_of(database) == []
 
 
-def test_a_comment_stands_at_its_second(kentongan: Run, sound: Path, house: Path) -> None:
+def test_a_comment_stands_at_its_second(kentongan: Run, sound: Path, database: Engine) -> None:
     assert kentongan("recordings", "comment", "1", "Calm", "--at", "12.5") == (
         0, "recording 1 has your comment at 12.5 s\n", "")
     status, _, complaint = kentongan("recordings", "comment", "1", "Calm", "--at", "12.6")
     assert (status, complaint) == (1, "recording 1 goes from 0 to 12.5 s; there is no 12.6 s\n")
     assert kentongan("recordings", "comment", "1", " ", "--at", "1")[0] == 2
-    assert audited(house) == [("1", "comment", None)]
+    assert told_of(database) == [("1", "comment", None)]

@@ -2,56 +2,30 @@
 
 import io
 import json
-import os
-import shutil
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
-from db.engine import sync_engine
 from db.models import Audit, DayDuty
-from kentongan import cli
+from tests.kentongan.conftest import Run, audited
 
 DAY = "hari,sif,operator\n2026-12-25,pagi,op02\n2026-12-25,siang,op03\n2026-12-25,malam,op06\n"
 
-#: exit status, stdout, stderr of `kentongan roster …`
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def house(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder, and nothing else in the environment."""
-    for name in [name for name in os.environ if name.startswith("KENTONGAN_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
-    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
-    return tmp_path
+def roster(kentongan: Run) -> Run:
+    return partial(kentongan, "roster")
 
 
-@pytest.fixture
-def roster(house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kentongan", "roster", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return run
-
-
-def written(house: Path) -> tuple[int, list[Audit]]:
+def written(database: Engine) -> tuple[int, list[Audit]]:
     """Rows of days that differ, and the audit about the roster."""
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with engine.connect() as connection:
-        days = connection.scalar(select(func.count()).select_from(DayDuty))
-        rows = connection.execute(select(Audit.__table__).where(Audit.what == "roster").order_by(Audit.seq)).all()
-    engine.dispose()
-    return int(days or 0), list(rows)  # type: ignore[arg-type]
+    with database.connect() as connection:
+        days = connection.scalar(select(func.count()).select_from(DayDuty)) or 0
+    return days, audited(database, "roster")
 
 
 def test_who_is_on_at_a_moment_and_now(roster: Run) -> None:
@@ -74,29 +48,29 @@ def test_the_roster_is_shown_a_line_per_day_and_shift(roster: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["jaga.csv", "jaga.ics"])
-def test_what_is_taken_out_goes_in_again(roster: Run, house: Path, name: str) -> None:
+def test_what_is_taken_out_goes_in_again(roster: Run, house: Path, database: Engine, name: str) -> None:
     file = str(house / name)
     assert roster("export", file)[:2] == (0, f"written: {file}\n")
     assert roster("import", file) == (0, "nothing is changed: it stood there so\n", "")
-    assert written(house) == (0, [])
+    assert written(database) == (0, [])
 
 
-def test_a_day_is_tried_brought_in_shown_and_restored(roster: Run, house: Path) -> None:
+def test_a_day_is_tried_brought_in_shown_and_restored(roster: Run, house: Path, database: Engine) -> None:
     file = house / "natal.txt"
     file.write_text(DAY)
     thin = "warning: 2026-12-25 (Friday) 07:00–15:00 only op02 is on"
     status, told, warned = roster("import", str(file), "--dry-run")
     assert (status, told) == (0, "would be changed: 2026-12-25\n")
     assert warned.splitlines()[0] == thin
-    assert written(house) == (0, [])
+    assert written(database) == (0, [])
     assert roster("import", str(file), "--why", "Natal")[1] == "changed: 2026-12-25\n"
-    days, audit = written(house)
+    days, audit = written(database)
     assert (days, [row.which for row in audit], audit[0].why) == (3, ["2026-12-25"], "Natal")
     assert "@" in audit[0].who
     assert "2026-12-25  pagi   07:00   15:00  op02" in roster("show")[1]
     assert "2026-12-25 (Friday) 07:00–15:00  -" in roster("gaps")[1]
     assert roster("restore", "2026-12-25")[1] == "changed: 2026-12-25\n"
-    assert written(house)[0] == 0
+    assert written(database)[0] == 0
     assert roster("restore", "2026-12-25")[0::2] == (
         1, "2026-12-25 has no duties of its own: its weekly pattern holds\n")
 
@@ -118,12 +92,12 @@ def test_a_file_may_come_and_go_through_a_pipe(roster: Run, monkeypatch: pytest.
     (DAY.replace("siang", "malam").encode(), "2026-12-25 (Friday) 15:00–23:00 nobody is on\n"),
 ])
 def test_what_is_refused_is_told_in_words_and_nothing_is_written(
-    roster: Run, house: Path, content: bytes, said: str
+    roster: Run, house: Path, database: Engine, content: bytes, said: str
 ) -> None:
     file = house / "roster.csv"
     file.write_bytes(content)
     assert roster("import", str(file)) == (1, "", said)
-    assert written(house) == (0, [])
+    assert written(database) == (0, [])
 
 
 def test_files_and_people_that_are_not_there_are_told_in_words(roster: Run, house: Path) -> None:
@@ -134,10 +108,10 @@ def test_files_and_people_that_are_not_there_are_told_in_words(roster: Run, hous
     assert roster("shifts", "pagi=7")[2] == "'pagi=7': a shift is given like pagi=07:00-15:00\n"
 
 
-def test_shifts_are_changed_together(roster: Run, house: Path) -> None:
+def test_shifts_are_changed_together(roster: Run, database: Engine) -> None:
     assert "Monday 14:00–15:00 nobody is on" in roster(
         "shifts", "pagi=07:00-14:00", "siang=15:00-23:00", "malam=23:00-07:00")[2]
     assert roster("shifts", "pagi=06:00-14:00", "siang=14:00-22:00", "malam=22:00-06:00", "--why", "musim")[1] == (
         "the shifts are changed\n")
-    assert [(row.field, row.why) for row in written(house)[1]] == [("shifts", "musim")]
+    assert [(row.field, row.why) for row in written(database)[1]] == [("shifts", "musim")]
     assert json.loads(roster("shifts", "--json")[1])[0] == {"code": "pagi", "starts": "06:00", "ends": "14:00"}

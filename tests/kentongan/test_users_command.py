@@ -4,60 +4,22 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, text
 
-from db.engine import sync_engine
-from db.models import Audit, User
-from kentongan import cli
+from tests.kentongan.conftest import Run, audited
 
 GOOD = "kuda biru makan awan"
 TOKEN = r"kt_[a-z2-7]{32}"
-
-#: exit status, stdout, stderr of `kentongan …`
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def house(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder, and nothing else in the environment."""
-    for name in [name for name in os.environ if name.startswith("KENTONGAN_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
-    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
-    return tmp_path
-
-
-@pytest.fixture
-def kentongan(house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kentongan", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return run
 
 
 def in_a_shell(house: Path, *words: str, piped: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "kentongan.cli", *words], input=piped, capture_output=True, timeout=60, check=False)
-
-
-def audit_of(house: Path, name: str) -> list[Audit]:
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with engine.connect() as connection:
-        rows = connection.execute(
-            select(Audit.__table__).where(Audit.what == "user", Audit.which == name).order_by(Audit.seq)).all()
-    engine.dispose()
-    return list(rows)  # type: ignore[arg-type]
 
 
 def listed(kentongan: Run) -> dict[str, dict[str, object]]:
@@ -76,7 +38,7 @@ def test_a_script_reads_the_token_alone_and_a_person_is_told_what_it_is(house: P
     assert again.stderr.decode() == "there is a user ani already; a name is never given to somebody else\n"
 
 
-def test_a_password_is_read_from_what_is_piped_in_and_never_shown(house: Path) -> None:
+def test_a_password_is_read_from_what_is_piped_in_and_never_shown(house: Path, database: Engine) -> None:
     done = in_a_shell(house, "users", "password", "op01", piped=f"{GOOD}\nmore\n".encode())
     assert (done.returncode, done.stdout) == (0, b"op01 has a new password\n")
     for piped in (b"", b"short\n", b"\xff\xfe not utf-8 at all\n"):
@@ -84,7 +46,7 @@ def test_a_password_is_read_from_what_is_piped_in_and_never_shown(house: Path) -
         assert (refused.returncode, refused.stdout) == (1, b"")
         assert b"a password" in refused.stderr
         assert b"Traceback" not in refused.stderr
-    assert len([row for row in audit_of(house, "op01") if row.field == "password"]) == 1
+    assert len([row for row in audited(database, "user") if (row.which, row.field) == ("op01", "password")]) == 1
     assert GOOD.encode() not in (house / "kentongan.db").read_bytes()
 
 
@@ -148,7 +110,7 @@ def test_a_new_operator_is_on_the_list_of_phones(kentongan: Run) -> None:
     assert "op10" not in [phone["user"] for phone in json.loads(phones)]
 
 
-def test_a_life_with_the_service_from_first_day_to_last(kentongan: Run, house: Path) -> None:
+def test_a_life_with_the_service_from_first_day_to_last(kentongan: Run, database: Engine) -> None:
     _, first, _ = kentongan("users", "add", "sri", "--role", "qa")
     _, second, _ = kentongan("users", "token", "sri", "--expires-days", "30")
     assert first != second
@@ -163,7 +125,7 @@ def test_a_life_with_the_service_from_first_day_to_last(kentongan: Run, house: P
         "active": False, "tokens": 0, "password": False}
     assert kentongan("users", "token", "sri")[0] == 1
     assert kentongan("users", "activate", "sri")[0] == 0
-    told = audit_of(house, "sri")
+    told = [row for row in audited(database, "user") if row.which == "sri"]
     assert [(row.field, row.why) for row in told] == [
         ("added", None), ("token", None), ("token", None), ("token", "lost"), ("role", "promoted"),
         ("display_name", None), ("active", "left"), ("token", "left"), ("active", None)]
@@ -186,14 +148,14 @@ def test_a_life_with_the_service_from_first_day_to_last(kentongan: Run, house: P
     (("role", "ani", "qa"), "last active admin"), (("deactivate", "ani"), "last active admin"),
 ])
 def test_a_refusal_says_why_in_words_and_writes_nothing(
-    kentongan: Run, house: Path, words: tuple[str, ...], says: str
+    kentongan: Run, database: Engine, words: tuple[str, ...], says: str
 ) -> None:
     kentongan("users", "add", "ani", "--role", "admin")
-    before = everything(house)
+    before = everything(database)
     status, out, err = kentongan("users", *words)
     assert (status, out) == (1, "")
     assert says in err
-    assert everything(house) == before
+    assert everything(database) == before
 
 
 def test_a_role_that_there_is_not_is_answered_with_those_there_are(kentongan: Run) -> None:
@@ -202,10 +164,6 @@ def test_a_role_that_there_is_not_is_answered_with_those_there_are(kentongan: Ru
     assert "supervisor" in err
 
 
-def everything(house: Path) -> list[object]:
-    engine = sync_engine(f"sqlite:///{house}/kentongan.db")
-    with engine.connect() as connection:
-        found = [connection.execute(text(f"SELECT * FROM {table.__tablename__}")).all() for table in (User, Audit)]
-        found.append(connection.execute(text("SELECT * FROM tokens")).all())
-    engine.dispose()
-    return list(found)
+def everything(database: Engine) -> list[object]:
+    with database.connect() as connection:
+        return [connection.execute(text(f"SELECT * FROM {table}")).all() for table in ("users", "audit", "tokens")]
