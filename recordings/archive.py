@@ -73,6 +73,7 @@ async def archive(raw: Path, ogg: Path, peaks: Path) -> Archived:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)           # its ffmpeg too, if we are stopped in the middle
+        await worker.communicate()                          # and neither it nor its pipes outlive our loop
     if worker.returncode:
         raise ArchiveError(_last_line(complaint) or f"the worker ended with {worker.returncode}")
     return Archived(**json.loads(said))
