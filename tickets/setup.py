@@ -28,9 +28,7 @@ async def add_service(
     service = Service(code=setup_rules.code("code", code), form_version=None, version=1, **given)
     async with sessions.begin() as session:
         await _check_prefix(session, service.code, service.prefix)
-        if not await setup_store.is_added(session, service):
-            raise Refused("code", f"there is a service {code} already; change that one")
-        await _told(session, by, now, "service", code, {"service": (None, given)})
+        await _add(session, service, given, by, now, "service")
     return service
 
 
@@ -45,7 +43,7 @@ async def change_service(
             raise Refused("active", "every call opens a ticket of this service; it cannot be deactivated")
         if "prefix" in given:
             await _check_prefix(session, code, given["prefix"])
-        await _change(session, service, given, by, now, version, "service", code)
+        await _change(session, service, given, by, now, version, "service")
     return service
 
 
@@ -63,7 +61,7 @@ async def add_form(
             service=code, version=await setup_store.last_form_version(session, code) + 1, schema=checked, at=now, who=by
         )
         session.add(form)
-        await _change(session, service, {"form_version": form.version}, by, now, version, "service", code)
+        await _change(session, service, {"form_version": form.version}, by, now, version, "service")
     return form
 
 
@@ -76,9 +74,7 @@ async def add_category(
     category = Category(code=setup_rules.code("code", code), version=1, **given)
     async with sessions.begin() as session:
         await _check_topic(session, category.service, category.topic)
-        if not await setup_store.is_added(session, category):
-            raise Refused("code", f"there is a category {code} already; change that one")
-        await _told(session, by, now, "category", code, {"category": (None, given)})
+        await _add(session, category, given, by, now, "category")
     return category
 
 
@@ -92,7 +88,7 @@ async def change_category(
         if given.keys() & {"service", "topic"}:
             topic = given.get("topic", category.topic)
             await _check_topic(session, given.get("service", category.service), topic)
-        await _change(session, category, given, by, now, version, "category", code)
+        await _change(session, category, given, by, now, version, "category")
     return category
 
 
@@ -145,6 +141,14 @@ async def _check_topic(session: AsyncSession, service: str | None, topic: str | 
         raise Refused("topic", f"topics are: {', '.join(topics)}")
 
 
+async def _add(
+    session: AsyncSession, row: Service | Category, given: Mapping[str, Any], by: str, now: datetime, what: str
+) -> None:
+    if not await setup_store.is_added(session, row):
+        raise Refused("code", f"there is a {what} {row.code} already; change that one")
+    await _told(session, by, now, what, row.code, {what: (None, given)})
+
+
 async def _change(
     session: AsyncSession,
     row: Service | Category,
@@ -153,11 +157,10 @@ async def _change(
     now: datetime,
     version: int | None,
     what: str,
-    which: str,
 ) -> None:
     if version is not None and version != row.version:
         raise Conflict(
-            f"{what} {which} was changed meanwhile (you saw version {version}, it is at {row.version}); "
+            f"{what} {row.code} was changed meanwhile (you saw version {version}, it is at {row.version}); "
             "load it again and repeat what is still needed"
         )
     new = {name: (getattr(row, name), value) for name, value in given.items() if getattr(row, name) != value}
@@ -165,7 +168,7 @@ async def _change(
         row.version += 1
         for name, (_, value) in new.items():
             setattr(row, name, value)
-        await _told(session, by, now, what, which, new)
+        await _told(session, by, now, what, row.code, new)
 
 
 async def _told(
