@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from calls import search_store
 from calls.search_store import Wanted
 from db.engine import reading_session
 from db.models import Call
+from tests.statements import counted
 
 Sessions = async_sessionmaker[AsyncSession]
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -93,15 +94,8 @@ async def test_what_comes_between_two_pages_moves_nothing(engine: AsyncEngine, s
 @pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("limit", [1, 50])
 async def test_a_page_takes_one_query_however_long_it_is(engine: AsyncEngine, sessions: Sessions, limit: int) -> None:
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
     for wanted, _ in FILTERS:
         async with reading_session(sessions) as session:
-            sent.clear()
-            event.listen(engine.sync_engine, "before_cursor_execute", note)
-            await search_store.page(session, wanted, limit=limit)
-            event.remove(engine.sync_engine, "before_cursor_execute", note)
-        assert len(sent) == 1
+            with counted(engine) as statements:
+                await search_store.page(session, wanted, limit=limit)
+        assert len(statements) == 1

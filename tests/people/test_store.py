@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db import audit
@@ -12,6 +12,7 @@ from people import store
 from people.person import Person
 from people.rights import Role
 from people.tokens import hash_of
+from tests.statements import counted
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 Sessions = async_sessionmaker[AsyncSession]
@@ -80,14 +81,9 @@ async def test_the_people_of_an_agency_that_is_deactivated_are_let_in_again_when
 
 
 async def test_asking_who_it_is_takes_one_query(house: Sessions, engine: AsyncEngine) -> None:
-    asked: list[str] = []
-
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
-    def count(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        asked.append(statement)
-
-    await store.person_of(house, "damkar-1", NOW)
-    assert len([statement for statement in asked if not statement.startswith("BEGIN")]) == 1
+    with counted(engine) as statements:
+        await store.person_of(house, "damkar-1", NOW)
+    assert len(statements) == 1
 
 
 async def test_every_operator_gets_a_user_of_their_name_once(sessions: Sessions, engine: AsyncEngine) -> None:

@@ -1,19 +1,18 @@
 """Tickets are found by filters, words and numbers: the same ones on both databases, in two queries, page after page."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, insert, text, update
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db import search
 from db.engine import reading_session, sync_engine
 from db.models import Agency, Call, CallTicket, Forwarding, OutboxMessage, Ticket
+from tests.statements import counted
 from tickets import search_store
 from tickets.search_store import Line, Told, Wanted
 from tickets.search_words import MOST_WORDS, fts5, sought, tsquery
@@ -36,20 +35,6 @@ SAID: dict[str, dict[str, Any]] = {
     },
     HOUSE: {"narrative": f"{'x' * 5000} NEAR AND kios -nomor* 0800-555-114", "reporter_number": "anonymous"},
 }  # fmt: skip
-
-
-@contextmanager
-def counted(engine: AsyncEngine) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile, but not the beginning of a transaction."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            seen.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

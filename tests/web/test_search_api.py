@@ -1,27 +1,9 @@
 """Lists of tickets behind the door: who sees what, what is refused, and how many queries a request takes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import event
-
+from tests.statements import counted
 from tests.web.conftest import NOW, NUMBER, Doors
-
-
-@contextmanager
-def counted(doors: Doors) -> Iterator[list[str]]:
-    """The statements that a request takes, but not the beginning of a transaction."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            seen.append(statement)
-
-    event.listen(doors.engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(doors.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_a_list_is_the_newest_first_in_pages(doors: Doors) -> None:
@@ -106,6 +88,6 @@ async def test_a_request_takes_as_many_queries_for_many_as_for_one(doors: Doors)
 
 
 async def _queries(doors: Doors, path: str) -> int:
-    with counted(doors) as statements:
+    with counted(doors.engine) as statements:
         await doors.get(path)
     return len(statements)
