@@ -156,7 +156,7 @@ class Exchange:
     def call_of(self, number: str) -> tuple[str, str, str]:
         """Unique id, channel and caller name of the last call from this number."""
         found = re.findall(rf"^arrived (\S+) (\S+) {number} \[(.*)\]$", self._text(), re.MULTILINE)
-        return found[-1]  # type: ignore[no-any-return]
+        return found[-1]
 
     def keys_of(self, number: str) -> str:
         """The keys that this call has pressed."""

@@ -1,6 +1,5 @@
 """The sound of kentongan/rtp.py without any exchange: two ends that hear each other."""
 
-import asyncio
 import math
 import wave
 from array import array
@@ -9,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kentongan.rtp import Sound, Tone, alaw
+from kentongan.rtp import BEAT, Sound, Tone, alaw
 from tests.ear import channels, gaps, samples, tones
+from tests.waiting import until
+
+SECOND = 16000  # bytes that were heard
 
 
 @pytest.fixture
@@ -25,25 +27,24 @@ async def two() -> AsyncIterator[tuple[Sound, Sound]]:
 
 async def test_each_end_hears_the_other_without_a_gap(two: tuple[Sound, Sound]) -> None:
     left, right = two
-    await asyncio.sleep(0.6)
+    await until(lambda: min(len(left.heard()), len(right.heard())) > 0.5 * SECOND)
     for heard, hz in ((left.heard(), 1000), (right.heard(), 440)):
         assert len(tones(samples(heard), 8000, hz)) == 1
-        assert len(heard) / 16000 > 0.5
 
 
 async def test_the_voice_goes_on_beside_the_keys(two: tuple[Sound, Sound]) -> None:
     left, right = two
     left.press("1")
-    await asyncio.sleep(0.5)
+    await until(lambda: len(right.heard()) > 0.5 * SECOND)
     assert gaps(samples(right.heard()), 8000, 440) == []
 
 
 async def test_silence_is_heard_where_nothing_came() -> None:
     mute, talker, listener = Sound("127.0.0.1"), Sound("127.0.0.1", alaw(Tone(440))), Sound("127.0.0.1")
     listener.connect("127.0.0.1", mute.port)
-    await asyncio.sleep(0.4)
+    await until(lambda: listener._beats >= 0.4 / BEAT)
     talker.connect("127.0.0.1", listener.port)
-    await asyncio.sleep(0.3)
+    await until(lambda: tones(samples(listener.heard()), 8000, 440))
     for sound in (mute, talker, listener):
         sound.close()
     assert tones(samples(listener.heard()), 8000, 440)[0][0] == pytest.approx(0.4, abs=0.1)

@@ -15,6 +15,7 @@ import pytest
 
 from kentongan.sipp import Caller, Ended, Key, Phone, SippFailed, Tone, dial, phone_registers
 from tests.ear import channels, gaps, samples, tones
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.kentongan.conftest import Exchange
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.asterisk
 
 Dial = Callable[..., AbstractAsyncContextManager[Caller]]
 Register = Callable[..., AbstractAsyncContextManager[Phone]]
+SECOND = 16000  # bytes that were heard
 _numbers = (f"0800555{number:03}" for number in count(1))
 
 
@@ -54,9 +56,7 @@ async def nothing_left_behind(
     assert _sipps() == []
     assert list(tmp_path.iterdir()) == []
     assert "No objects found" in await exchange.says("pjsip show contacts")
-    async with asyncio.timeout(2):
-        while "rtp" in {thread.name for thread in threading.enumerate()}:
-            await asyncio.sleep(0.02)
+    await until(lambda: "rtp" not in {thread.name for thread in threading.enumerate()}, within=2)
 
 
 def _sipps() -> list[str]:
@@ -74,7 +74,7 @@ async def test_both_hear_each_other_without_a_gap_and_the_recording_has_the_call
 ) -> None:
     async with registers("op01", voice=Tone(1000)) as phone, calls("op01", voice=Tone(440)) as caller:
         at_phone = await phone.picked_up()
-        await asyncio.sleep(2)
+        await until(lambda: min(len(caller.heard()), len(at_phone.heard())) > 2.1 * SECOND)
         await caller.hangs_up()
         await at_phone.ended()
     for heard, hz in ((caller.heard(), 1000), (at_phone.heard(), 440)):
@@ -90,9 +90,9 @@ async def test_twenty_callers_at_once_each_press_exactly_their_five_keys(exchang
     keys = [Key(0.3 + 0.25 * place, digit) for place, digit in enumerate("1234#")]
     async with AsyncExitStack() as stack:
         callers = [dial("keys", to=exchange.sip, number=number, voice=Tone(440), keys=keys) for number in numbers]
-        for caller in [await stack.enter_async_context(caller) for caller in callers]:
-            await caller.answered()
-        await asyncio.sleep(1.8)
+        dialled = [await stack.enter_async_context(caller) for caller in callers]
+        await until(lambda: not any(caller.sound._keys for caller in dialled))
+        await until(lambda: all(len(exchange.keys_of(number)) >= 5 for number in numbers))
     assert [exchange.keys_of(number) for number in numbers] == ["1234#"] * 20
 
 
@@ -104,7 +104,7 @@ async def test_keys_are_pressed_at_their_time_and_leave_only_short_holes_in_the_
         calls("op01", voice=Tone(440), keys=[Key(0.5, "1"), Key(1.0, "#")]) as caller,
     ):
         at_phone = await phone.picked_up()
-        await asyncio.sleep(1.6)
+        await until(lambda: len(at_phone.heard()) > 1.5 * SECOND)
         await caller.hangs_up()
     holes = gaps(samples(at_phone.heard()), 8000, 440)
     assert [since for since, _ in holes] == pytest.approx([0.5, 1.0], abs=0.06)
@@ -118,8 +118,9 @@ async def test_keys_can_be_pressed_on_the_spur_of_the_moment_without_any_voice(
         await caller.answered()
         caller.presses("0*")
         caller.presses("9")
-        await asyncio.sleep(0.8)
-        assert exchange.keys_of(number) == "0*9"
+        await until(lambda: not caller.sound._keys)
+        await until(lambda: len(exchange.keys_of(number)) >= 3)
+    assert exchange.keys_of(number) == "0*9"
 
 
 # -- the end of a call ------------------------------------------------------------------------------------

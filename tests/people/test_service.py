@@ -262,7 +262,7 @@ async def test_people_are_listed_by_name_and_by_what_is_asked_for(house: Session
 
     async def names(**asked: object) -> list[str]:
         async with house() as session:
-            return [one.user.name for one in await store.users(session, NOW, **asked)]  # type: ignore[arg-type]
+            return [one.user.name for one in await store.users(session, NOW, **asked)]
 
     assert await names() == ["ani", "budi", "op10"]
     assert await names(role=Role.ADMIN) == ["ani", "budi"]

@@ -14,6 +14,7 @@ from ivr.sound import spoken as speech
 from recordings import archive as room
 from recordings.archive import SILENCE, ArchiveError, archive, assemble
 from tests.recordings.tones import CALLER, OTHERS, Tone, hear, interleaved, level, strength
+from tests.waiting import until
 
 Record = Callable[..., Path]
 
@@ -234,9 +235,8 @@ def pretends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 
 async def ends(pid: int) -> None:
-    async with asyncio.timeout(10):
-        while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
-            await asyncio.sleep(0.01)
+    stat = Path(f"/proc/{pid}/stat")
+    await until(lambda: not stat.exists() or stat.read_text().split()[2] == "Z", within=10)
 
 
 async def test_a_stopped_service_leaves_no_worker_and_no_ffmpeg_behind(
@@ -245,9 +245,7 @@ async def test_a_stopped_service_leaves_no_worker_and_no_ffmpeg_behind(
     mark = pretends("exec sleep 60")
     raw = record()
     work = asyncio.create_task(archive(raw, ogg, peaks))
-    async with asyncio.timeout(20):
-        while not mark.exists():
-            await asyncio.sleep(0.01)
+    await until(mark.exists)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work

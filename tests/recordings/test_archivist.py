@@ -19,6 +19,7 @@ from recordings import store
 from recordings.archive import Archived, ArchiveError
 from recordings.archivist import Archivist
 from tests.recordings.tones import hear
+from tests.waiting import until
 
 Sessions = async_sessionmaker[AsyncSession]
 Record = Callable[..., Path]
@@ -74,12 +75,6 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, engine: AsyncEngine, sessions: Sessions) -> House:
     return House(tmp_path, engine, sessions)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def pretend(
@@ -270,7 +265,7 @@ async def test_the_raw_file_stays_until_the_row_is_committed(
         assert raw.exists()
         if tried[0] <= 5:
             raise OperationalError("UPDATE recordings", {}, Exception("database is locked"))
-        await real(*args, **more)                               # type: ignore[arg-type]
+        await real(*args, **more)
 
     monkeypatch.setattr(store, "archived", database_is_away)
     async with house.at_work():
@@ -289,7 +284,7 @@ async def test_a_row_that_the_database_refuses_holds_up_no_other(
     async def refuses(session: AsyncSession, recording: int, made: Archived, name: str, *more: object) -> None:
         if "c.1" in name:
             raise OperationalError("UPDATE recordings", {}, Exception("value out of range"))
-        await real(session, recording, made, name, *more)       # type: ignore[arg-type]
+        await real(session, recording, made, name, *more)
 
     monkeypatch.setattr(store, "archived", refuses)
     async with house.at_work():

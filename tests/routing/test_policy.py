@@ -112,8 +112,8 @@ def test_the_order_in_which_they_are_listed_does_not_matter(
     waiting: list[Waiting], idle: list[Free], chance: "object"
 ) -> None:
     before = match(waiting, idle, NOW, WIDEN_AFTER)
-    chance.shuffle(waiting)  # type: ignore[attr-defined]
-    chance.shuffle(idle)  # type: ignore[attr-defined]
+    chance.shuffle(waiting)
+    chance.shuffle(idle)
     assert match(waiting, idle, NOW, WIDEN_AFTER) == before
 
 

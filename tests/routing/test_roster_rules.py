@@ -16,7 +16,7 @@ FULL = {DayDuty(name, shift, FRIDAY) for shift, names in {
 
 
 def rows(duties: object) -> Given:
-    return {duty: f"row {row}" for row, duty in enumerate(sorted(duties, key=repr), 2)}     # type: ignore[call-overload]
+    return {duty: f"row {row}" for row, duty in enumerate(sorted(duties, key=repr), 2)}
 
 
 def warnings(given: Given, old: Roster = SEED) -> list[str]:

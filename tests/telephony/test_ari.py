@@ -19,6 +19,7 @@ from telephony.ari_operations import (
     Gone,
     Replaced,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.asterisk
 
@@ -321,7 +322,8 @@ async def test_a_frozen_asterisk_is_seen_within_five_seconds_and_commands_to_it_
         assert 1.9 < monotonic() - frozen < 2.5
         await line.until(lambda: line.downs == 1)
         assert monotonic() - frozen < 5
-        await asyncio.sleep(3)                          # attempts to connect pile up in front of it
+        asked = line.ari.requests                       # attempts to connect pile up in front of it
+        await until(lambda: line.ari.requests > asked + 1)
         own_asterisk.thaw()
         await line.until(lambda: line.ups == 2)
         await line.claimed()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db.models import Agency, OutboxMessage
+from tests.waiting import until
 from tickets import outbox as outbox_module
 from tickets import service, store
 from tickets.acknowledge import acknowledge
@@ -55,12 +56,6 @@ async def running(outbox: Outbox) -> AsyncIterator[asyncio.Task[None]]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_message_arrives_signed_and_whole_and_the_ticket_knows_it(desk, listens, outbox, now) -> None:

@@ -43,7 +43,7 @@ def minutes(number: float) -> timedelta:
     ],
 )  # fmt: skip
 def test_what_speaks_for_one_event(other: dict[str, object], reasons: tuple[str, ...] | None) -> None:
-    found = likeness(REPORT, replace(REPORT, id=2, at=NOW - minutes(12), **other), NEAR)  # type: ignore[arg-type]
+    found = likeness(REPORT, replace(REPORT, id=2, at=NOW - minutes(12), **other), NEAR)
     assert (found and found.reasons) == reasons
 
 

@@ -98,10 +98,10 @@ class Model:
 def moves(model: Model) -> Iterator[Callable[[], Model]]:
     """Whatever anybody could try."""
     yield from (model.taken_up, model.overridden, model.closed, model.reopened)
-    yield from (lambda to=to: model.checked(to) for to in Verification)  # type: ignore[misc]
+    yield from (lambda to=to: model.checked(to) for to in Verification)
     for agency in range(len(AGENCIES)):
-        yield lambda agency=agency: model.forwarded(agency)  # type: ignore[misc]
-        yield from (lambda agency=agency, to=to: model.heard(agency, to) for to in (SENT, *SAID))  # type: ignore[misc]
+        yield lambda agency=agency: model.forwarded(agency)
+        yield from (lambda agency=agency, to=to: model.heard(agency, to) for to in (SENT, *SAID))
 
 
 @cache

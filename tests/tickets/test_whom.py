@@ -89,7 +89,7 @@ def test_exactly_those_with_a_fitting_rule_are_proposed_once_whatever_the_rules_
 ) -> None:
     found = agencies_for(given, matter, at)
     assert sorted(found) == sorted({rule.agency for rule in given if fits(rule, matter, at)})
-    luck.shuffle(given)  # type: ignore[attr-defined]
+    luck.shuffle(given)
     assert agencies_for(given, matter, at) == found
 
 

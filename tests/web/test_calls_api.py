@@ -84,7 +84,7 @@ async def test_the_operators_verdict_stands_in_the_call_and_in_the_journal(doors
     assert (said["disposition"], said["disposed_by"]) == ("not our matter", "op01")
     assert said["disposed_at"] is not None
     await doors.house.journal.settled()
-    [note] = doors.house.journal._store.notes  # type: ignore[attr-defined]
+    [note] = doors.house.journal._store.notes
     assert (note.kind, note.call_id) == ("disposition", "1763800000.1")
     assert note.facts == {"disposition": "not our matter", "by": "op01"}
 

@@ -27,7 +27,7 @@ async def test_a_desk_pauses_and_is_ready_again(porch: Doors) -> None:
 @pytest.mark.parametrize("wish", ["ready", "pause"])
 async def test_a_desk_in_a_call_stays_in_it(porch: Doors, state: str, wish: str) -> None:
     desk = ready_desk(porch.acd, "op01")
-    porch.acd._enter(desk, state, "1763800000.1")  # type: ignore[arg-type]
+    porch.acd._enter(desk, state, "1763800000.1")
     body = {"why": "x"} if wish == "pause" else {}
     problem = await porch.by("siti").ask("POST", f"/api/operators/op01/{wish}", 409, **body)
     assert problem["detail"] == f"op01 is in a call ({state}); wait until it is over"

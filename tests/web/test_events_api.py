@@ -20,6 +20,7 @@ from calls.store import JournalStore
 from db.engine import sync_engine
 from db.models import Note, Token, User
 from people.tokens import hash_of
+from tests.waiting import until
 from tests.web.conftest import NOW, Doors, moved_in, open_house, token_of
 from web import events_api
 
@@ -259,9 +260,7 @@ async def test_who_goes_leaves_nothing_behind(small: Doors) -> None:
     before = asyncio.all_tasks()
     async with listening(small) as stream:
         await stream.next()
-    async with asyncio.timeout(5):
-        while asyncio.all_tasks() - before:
-            await asyncio.sleep(0.01)
+    await until(lambda: not asyncio.all_tasks() - before, within=5)
 
 
 async def test_a_service_that_stops_ends_them_quickly_and_properly(
