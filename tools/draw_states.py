@@ -1,17 +1,14 @@
 """Draws docs/states.md from the tables of legal steps: `.venv/bin/python tools/draw_states.py`. A test compares."""
-import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from calls import callbacks, stages
+from routing import operators
+from tickets import forwarding, lifecycle, verification
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))       # run as a script, from anywhere
-
-from calls import callbacks, stages  # noqa: E402
-from routing import operators  # noqa: E402
-from tickets import forwarding, lifecycle, verification  # noqa: E402
-
 #: Title, table, where it stands, the state in which it begins.
 TABLES: tuple[tuple[str, Mapping[Any, frozenset[Any]], str, StrEnum], ...] = (
     ("A call", stages.STEPS, "calls/stages.py", stages.ARRIVED),

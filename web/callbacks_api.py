@@ -1,5 +1,6 @@
 """web: whom to call back: the list, an attempt, and the supervisor's decision when nobody can be reached."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from web.house import House
 
 Reader = Annotated[Person, may(READ, Resource.CALLBACKS)]
 CallbackId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-States = Annotated[list[State], Query(max_length=len(State), description="Which; without it those not over")]
+States = Annotated[Sequence[State], Query(max_length=len(State), description="Which; without it those not over")]
 Numberless = Annotated[bool, Query(description="Those of callers whose network gave no number, and only those")]
 
 One: Any = shapes.model_of(Callback, "Callback", calls=list[str])
@@ -51,7 +52,7 @@ def router(house: House) -> APIRouter:
 
     @routes.get("", response_model=paging.Page[One])
     async def waiting(
-        who: Reader, limit: paging.Limit = 50, after: paging.After = None, state: States = [OPEN, ASKED],  # noqa: B006
+        who: Reader, limit: paging.Limit = 50, after: paging.After = None, state: States = (OPEN, ASKED),
         numberless: Numberless = False,
     ) -> Any:
         """Open ones first, then the oldest first."""

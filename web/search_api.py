@@ -1,5 +1,6 @@
 """web: tickets as a list, filtered and searched, for desks, agencies and programs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -73,7 +74,7 @@ def router(house: House) -> APIRouter:
         q: Annotated[str, Query(max_length=10_000, description=(
             "Words, a ticket's number, telephone numbers or parts of them. All must be there; a word of three "
             "characters or more also finds longer ones that begin so"))] = "",
-        lifecycle: Annotated[list[Lifecycle], Query(description="Any of these")] = [],  # noqa: B006 (FastAPI copies it)
+        lifecycle: Annotated[Sequence[Lifecycle], Query(description="Any of these")] = (),
         verification: Verification | None = None,
         service: Code = None, topic: Code = None, category: Code = None,
         agency: Annotated[shapes.Code | None, Query(description="Forwarded to it")] = None,
