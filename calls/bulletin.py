@@ -32,8 +32,12 @@ class Bulletin:
     def hears(self, note: Note) -> None:
         """A note that may be news for Asterisk."""
         self._lines.extend(self._queue_log.lines(note))
-        if self._lines or note.kind == "desk":
+        if self._lines:
             self._news.set()
+
+    def look(self) -> None:
+        """A desk is otherwise, or its shift: perhaps other phones are on duty now."""
+        self._news.set()
 
     async def up(self) -> None:
         """AMI is there (again), perhaps with another Asterisk behind it: everything is news."""

@@ -229,6 +229,7 @@ class Service:
     # --- desks
 
     def _desk_changed(self, desk: Desk) -> None:
+        self.bulletin.look()
         before = self._desk_states.get(desk.name, OUT)
         self._desk_states[desk.name] = desk.state
         if before is not desk.state:

@@ -18,6 +18,7 @@ class Queued(Protocol):
     topic: str
     priority: int
     arrived_at: datetime
+    behind: float           #: seconds that it stands behind equal calls
     desk: str | None
 
     def is_conversation(self) -> bool: ...
@@ -49,6 +50,7 @@ class Acd:
                  on_change: Callable[[Desk], None] = lambda desk: None,
                  now: Callable[[], float] = time.time) -> None:
         self.desks = {desk.name: desk for desk in desks}
+        self._devices: dict[str, str] = {}      # of all phones that Asterisk spoke of, also before their desk is there
         self._waiting: dict[str, tuple[policy.Waiting, asyncio.Future[Desk]]] = {}
         self._wrap_up_for, self._widen_after = wrap_up_for, widen_after
         self._on_change, self._now = on_change, now
@@ -77,7 +79,7 @@ class Acd:
         loop = asyncio.get_running_loop()
         offer: asyncio.Future[Desk] = loop.create_future()
         since = call.arrived_at.timestamp()
-        self._waiting[call.id] = (policy.Waiting(call.id, call.topic, since, call.priority), offer)
+        self._waiting[call.id] = (_waiting(call), offer)
         widening = loop.call_later(max(0.0, since + self._widen_after - self._now()) + 0.001, self.pair)
         self.pair()
         try:
@@ -101,6 +103,12 @@ class Acd:
             _, offer = self._waiting.pop(call_id)
             self._enter(self.desks[name], OFFERED, call_id)
             offer.set_result(self.desks[name])
+
+    def moves(self, call: Queued) -> None:
+        """What orders the queue has changed for a call: its place too, if it still waits."""
+        if (found := self._waiting.get(call.id)) is not None:
+            self._waiting[call.id] = (_waiting(call), found[1])
+            self.pair()
 
     def queue(self) -> list[policy.Waiting]:
         """Who waits, in the order of service."""
@@ -153,6 +161,7 @@ class Acd:
 
     def device(self, name: str, state: str) -> None:
         """Asterisk says what the phone is doing: a phone that comes logs its operator in, one that goes out."""
+        self._devices[name] = state
         if (desk := self.desks.get(name)) is None or desk.device == state:
             return
         desk.device = state
@@ -174,13 +183,24 @@ class Acd:
         self.pair()
 
     def trained(self, skills: Mapping[str, Iterable[str]]) -> None:
-        """What operators can do now, by name; who is new gets a desk, and their phone logs them in when it comes."""
+        """The operators there are, by name, and what each can do now. Who is new gets a desk, and is logged in if their
+        phone is there; who has left loses theirs, when the call they are in is over."""
+        for desk in [desk for desk in self.desks.values() if desk.name not in skills]:
+            if desk.state not in (OFFERED, TALKING):
+                self._enter(desk, OUT)
+                del self.desks[desk.name]
         for name, known in skills.items():
-            desk = self.desks.setdefault(name, Desk(name, frozenset()))
+            is_new, desk = name not in self.desks, self._desk(name)
             if desk.skills != (now := frozenset(known)):
                 desk.skills = now
                 self._on_change(desk)
+            if is_new and operators.after_device(OUT, desk.device) is READY:
+                self.ready(name)
         self.pair()
+
+    def _desk(self, name: str) -> Desk:
+        """The operator's; made if there is none."""
+        return self.desks.setdefault(name, Desk(name, frozenset(), device=self._devices.get(name, "UNKNOWN")))
 
     @staticmethod
     def _not_in_a_call(desk: Desk) -> None:
@@ -189,7 +209,7 @@ class Acd:
 
     def _take_over(self, name: str, call_id: str) -> Desk:
         """The desk of a talk that goes on; also of an operator who is not among ours any more, until it is over."""
-        desk = self.desks.setdefault(name, Desk(name, frozenset()))
+        desk = self._desk(name)
         if desk.state in (WRAP_UP, PAUSED):
             self._enter(desk, READY)
         self._enter(desk, TALKING, call_id)
@@ -216,3 +236,7 @@ class Acd:
             desk.enter(to)
         desk.call_id, desk.paused_for = call_id, why
         self._on_change(desk)
+
+
+def _waiting(call: Queued) -> policy.Waiting:
+    return policy.Waiting(call.id, call.topic, call.arrived_at.timestamp(), call.priority, call.behind)

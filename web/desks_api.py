@@ -51,8 +51,8 @@ def router(house: House) -> APIRouter:
 
     async def change(who: Person, name: str, step: Callable[[], None]) -> dict[str, Any]:
         must_be_own(who, name)
-        changed = desk(name)
         names = await _display_names(house)
+        changed = desk(name)            # from here to the step nothing awaits: it cannot go between them
         step()
         return _said(changed, names)
 

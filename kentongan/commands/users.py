@@ -115,7 +115,9 @@ def skills(name: str, skills: str, why: Why = None) -> None:
 def deactivate(name: str, why: Why = None) -> None:
     """Let nothing of theirs open a door any more, at once; their history stays."""
     _change(name, Changes(active=False), why)
-    print(f"{name} is deactivated; all their tokens are revoked")
+    print(f"{name} is deactivated; all their tokens are revoked. An operator's desk is gone within seconds; how their "
+          "phone is taken out of Asterisk, without ending a call, stands in docs/roster.md (\"An operator who "
+          "leaves\")")
 
 
 @app.command()

@@ -29,6 +29,7 @@ class Caller:
     id: str
     topic: str = "any"
     priority: int = 0
+    behind: float = 0.0
     arrived_at: datetime = field(default_factory=lambda: datetime.fromtimestamp(now(), UTC))
     desk: str | None = None
     talks_on: bool = False
@@ -405,3 +406,58 @@ async def test_new_skills_count_for_who_waits_and_who_is_new_gets_a_desk() -> No
         async with leaving(house.comes(Caller("2", "fire"))):
             await asyncio.sleep(2)
             assert house.answered == ["1 by op01", "2 by op99"]
+
+
+async def test_who_has_left_is_not_rung_though_their_phone_stays_plugged_in() -> None:
+    house = House(desk("op01"), desk("op02"))
+    house.open("op01")
+    house.acd.trained({"op02": []})
+    assert list(house.acd.desks) == ["op02"]
+    assert house.changes[-1] == ("op01", OUT)
+    house.acd.device("op01", "UNAVAILABLE")
+    house.acd.device("op01", "NOT_INUSE")
+    house.acd.on_shift({"op01", "op02"})
+    async with leaving(house.comes(Caller("1"))):
+        await asyncio.sleep(60)
+        assert house.answered == []
+
+
+async def test_who_has_left_finishes_the_call_they_are_in_and_gets_no_other() -> None:
+    house = House(desk("op01"))
+    house.open()
+    async with leaving(house.comes(Caller("1"), talks_for=60), house.comes(Caller("2"))):
+        await asyncio.sleep(10)
+        house.acd.trained({})
+        house.acd.on_shift(set())
+        assert (house.desk("op01").state, house.desk("op01").call_id) == (TALKING, "1")
+        await asyncio.sleep(60)
+        house.acd.trained({})
+        await asyncio.sleep(2 * WRAP_UP_FOR)
+        assert (house.acd.desks, house.answered) == ({}, ["1 by op01"])
+
+
+async def test_who_comes_back_is_logged_in_by_the_phone_that_is_still_there() -> None:
+    house = House(desk("op01"))
+    house.open()
+    house.acd.trained({})
+    house.acd.trained({"op01": ["fire"]})
+    assert (house.desk("op01").state, house.desk("op01").why_not_free()) == (READY, "not on shift")
+
+
+async def test_a_new_desk_whose_phone_was_there_first_is_logged_in_by_it() -> None:
+    house = House(desk("op01"))
+    house.acd.device("op99", "NOT_INUSE")
+    async with leaving(house.comes(Caller("1", "fire"))):
+        await asyncio.sleep(2)
+        house.acd.trained({"op01": [], "op99": ["fire"]})
+        house.acd.on_shift({"op99"})
+        await asyncio.sleep(2)
+        assert house.answered == ["1 by op99"]
+
+
+async def test_a_new_desk_whose_phone_went_before_it_came_stays_out() -> None:
+    house = House()
+    house.acd.device("op99", "NOT_INUSE")
+    house.acd.device("op99", "UNAVAILABLE")
+    house.acd.trained({"op99": ["fire"]})
+    assert (house.desk("op99").state, house.desk("op99").device) == (OUT, "UNAVAILABLE")
