@@ -92,20 +92,39 @@ class Secrets(msgspec.Struct):
 
 
 def secrets_of(settings: Settings, operators: list[str]) -> Secrets:
-    """The host's secrets; made at first start, and a password added for every new operator. Mode 0600."""
+    """The host's secrets; made at first start, and a password added for every new operator. Mode 0600. Raises
+    SettingsError."""
     path = settings.data / "secrets.toml"
-    known: dict[str, Any] = tomllib.loads(path.read_text()) if path.exists() else {}
+    known = _read(path)
     kept = {name: known.get(name) or _new() for name in ("ari", "ami", "links", "api")}
-    phones = dict(known.get("phones", {}))
+    phones = _flat(known.get("phones", {}))
     phones |= {name: _new() for name in operators if name not in phones}
     made = Secrets(**kept, phones={name: phones[name] for name in operators})      # who has left can log in no more
     if known != {**kept, "phones": phones}:
         lines = ["# Made by Kentongan at first start. Whoever has this file can act as this service."]
         lines += [f'{name} = "{value}"' for name, value in kept.items()]
-        lines += ["", "[phones]", *(f'{name} = "{value}"' for name, value in sorted(phones.items()))]
+        lines += ["", "[phones]", *(f'"{name}" = "{value}"' for name, value in sorted(phones.items()))]
         settings.data.mkdir(parents=True, exist_ok=True)
         write_private(path, "\n".join(lines) + "\n")
     return made
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What stands in the file; nothing, if there is none. Raises SettingsError."""
+    try:
+        return tomllib.loads(path.read_text()) if path.exists() else {}
+    except tomllib.TOMLDecodeError as wrong:
+        raise SettingsError(
+            f"{path} cannot be read: {wrong}. Each line under [phones] is a name in quotes and its password, "
+            'such as "op01" = "…": remove the line that is not (that phone gets a new password: kentongan phones)'
+        ) from None
+
+
+def _flat(phones: dict[str, Any]) -> dict[str, str]:
+    """Passwords by operator. A name with a dot that stands there without quotes is read as a table in a table."""
+    parts = [{f"{name}.{rest}": password for rest, password in _flat(value).items()} if isinstance(value, dict)
+             else {name: value} for name, value in phones.items()]
+    return {name: password for part in parts for name, password in part.items()}
 
 
 def _new() -> str:

@@ -1,6 +1,8 @@
 """Settings and secrets of a host: what counts, what is refused, and who may read it."""
 import stat
+import tomllib
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -50,6 +52,25 @@ def test_a_new_operator_gets_a_password_and_the_others_keep_theirs():
     second = secrets_of(load(), ["op01", "op02"])
     assert second.phones["op01"] == first.phones["op01"]
     assert len(second.phones["op02"]) > 30
+
+
+def test_operators_whose_names_hold_dots_and_dashes_keep_their_passwords(tmp_path):
+    names = ["budi", "budi.santoso", "budi.santoso.2", "op-10"]
+    first = secrets_of(load(), names)
+    assert secrets_of(load(), [*names, "op02"]).phones == first.phones | {"op02": ANY}
+    assert tomllib.loads((tmp_path / "secrets.toml").read_text())["phones"].keys() == {*names, "op02"}
+
+
+def test_a_name_with_a_dot_that_was_written_without_quotes_keeps_its_password(tmp_path):
+    (tmp_path / "secrets.toml").write_text('[phones]\nop01 = "one"\nbudi.santoso = "two"\n')
+    for _ in range(2):
+        assert secrets_of(load(), ["op01", "budi.santoso"]).phones == {"op01": "one", "budi.santoso": "two"}
+
+
+def test_secrets_that_cannot_be_read_are_told_with_what_to_do(tmp_path):
+    (tmp_path / "secrets.toml").write_text('[phones]\nbudi = "one"\nbudi.santoso = "two"\n')
+    with pytest.raises(SettingsError, match=r"secrets\.toml cannot be read.*remove the line"):
+        secrets_of(load(), ["budi", "budi.santoso"])
 
 
 def test_the_dialplan_waits_for_a_claim_as_long_as_the_settings_say():
