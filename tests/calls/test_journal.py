@@ -1,6 +1,8 @@
 """The journal: numbered at once, committed in groups, kept in its file while the database is away."""
 
 import asyncio
+import os
+import resource
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from calls import journal
-from calls.journal import Journal, Note, read
+from calls import journal, journal_file
+from calls.journal import Journal, LostCount, Note, read
+from tests.waiting import until
 
 
 class Away(Exception):
@@ -24,11 +27,14 @@ class Store:
         self.notes: list[Note] = []
         self.commits: list[int] = []
         self.away = False
+        self.unreachable = False
         self.tried = threading.Event()
         self.may_commit = threading.Event()
         self.may_commit.set()
 
     def last(self) -> int:
+        if self.unreachable:
+            raise Away
         return self.notes[-1].seq if self.notes else 0
 
     def commit(self, notes: Sequence[Note]) -> None:
@@ -110,20 +116,22 @@ async def test_every_group_reaches_the_disk_by_one_sync(
     path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[bytes] = []
-    real: Callable[[int], None] = journal.os.fdatasync
+    begun, may_sync = threading.Event(), threading.Event()
+    real: Callable[[int], None] = os.fdatasync
 
     def fdatasync(file: int) -> None:
+        begun.set()
+        assert may_sync.wait(10)
         real(file)
         synced.append(path.read_bytes())
 
-    monkeypatch.setattr(journal.os, "fdatasync", fdatasync)
-    store.may_commit.clear()
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
     async with opened(path, store) as notes:
         notes.note("first")
-        await tried(store)
+        assert await asyncio.to_thread(begun.wait, 10)
         for n in range(100):
             notes.note(f"n{n}")
-        store.may_commit.set()
+        may_sync.set()
         await notes.settled()
     assert [data.count(b"\n") for data in synced] == [1, 101]
 
@@ -224,21 +232,101 @@ async def test_numbers_continue_after_those_that_only_the_file_has(path: Path, s
 async def test_a_file_grown_large_is_begun_anew_once_the_database_has_it(
     path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "BEGIN_ANEW_AT", 1000)
+    monkeypatch.setattr(journal_file, "BEGIN_ANEW_AT", 1000)
     async with opened(path, store) as notes:
         store.away = True
         for n in range(50):
             notes.note(f"n{n}")
-        while path.stat().st_size <= 1000:
-            await tried(store)
+        await until(lambda: path.exists() and len(read(path)) == 50)
         store.away = False
         await notes.settled()
-        await notes.settled()  # the file is begun anew after the first one was told
-        assert path.stat().st_size == 0
         notes.note("after")
         await notes.settled()
         assert [note.kind for note in read(path)] == ["after"]
     assert [note.seq for note in store.notes] == list(range(1, 52))
+
+
+async def test_while_the_database_hangs_notes_reach_the_file_all_the_same(path: Path, store: Store) -> None:
+    store.may_commit.clear()
+    async with opened(path, store) as notes:
+        notes.note("one")
+        await tried(store)
+        notes.note("two")
+        await until(lambda: [note.kind for note in read(path)] == ["one", "two"])
+        assert not store.notes
+        await until(lambda: notes.behind_for > 0.05)
+        store.may_commit.set()
+        await notes.settled()
+        assert notes.behind_for == 0
+    assert store.kinds == ["one", "two"]
+
+
+async def test_a_journal_is_opened_without_the_database_and_goes_on_with_the_files_numbers(
+    path: Path, store: Store
+) -> None:
+    async with opened(path, store) as notes:
+        notes.note("one")
+        await notes.settled()
+        store.away = True
+        notes.note("two")
+    store.unreachable = True
+    async with opened(path, store) as notes:
+        notes.note("three")
+        assert notes.depth >= 2
+        await until(lambda: len(read(path)) == 3)
+        store.unreachable = store.away = False
+        await notes.settled()
+        assert (notes.depth, notes.behind_for) == (0, 0)
+    assert [(note.seq, note.kind) for note in store.notes] == [(1, "one"), (2, "two"), (3, "three")]
+
+
+async def test_without_database_and_file_nobody_knows_the_number(path: Path, store: Store) -> None:
+    store.unreachable = True
+    with pytest.raises(LostCount, match="nobody knows its next number"):
+        Journal(path, store).open()
+
+
+async def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again(
+    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.away = True
+    async with opened(path, store) as notes:
+        notes.note("one")
+        await until(lambda: len(read(path)) == 1)
+        size, room = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, room[1]))     # the next line is cut in the middle
+        try:
+            notes.note("two")
+            await until(lambda: notes.file_fault)
+            assert notes.file_fault == "File too large"
+            assert path.stat().st_size == size, "half a line is none"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, room)
+        await until(lambda: not notes.file_fault)
+        assert [note.kind for note in read(path)] == ["one", "two"]
+        store.away = False
+    assert store.kinds == ["one", "two"]
+
+
+async def test_a_folder_where_the_file_should_be_costs_nothing_but_the_file(path: Path, store: Store) -> None:
+    path.mkdir(parents=True)
+    async with opened(path, store) as notes:
+        notes.note("one")
+        await notes.settled()
+        assert notes.file_fault == "Is a directory"
+    assert store.kinds == ["one"]
+
+
+async def test_a_database_that_hangs_does_not_keep_a_journal_from_its_end(
+    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LAST_WORDS", 0.05)
+    store.may_commit.clear()
+    async with opened(path, store) as notes:
+        notes.note("one")
+        await tried(store)
+        await notes.close()
+        assert [note.kind for note in read(path)] == ["one"]
 
 
 async def test_without_a_disk_the_database_still_gets_everything(
@@ -247,7 +335,7 @@ async def test_without_a_disk_the_database_still_gets_everything(
     def full(file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal.os, "fdatasync", full)
+    monkeypatch.setattr(os, "fdatasync", full)
     async with opened(path, store) as notes:
         notes.note("one")
         notes.note("two")
