@@ -16,8 +16,8 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
 #: fewer different letters are no secret, however long
 _FEWEST_LETTERS = 6
-#: who is not a person in the audit ("host", "kentongan"), or a section of Asterisk's own
-_TAKEN = frozenset({"host", "global", "system"})
+#: who is not a person in the audit ("host", "kentongan"); sections of Asterisk's own; whom it takes for everybody
+_TAKEN = frozenset({"host", "trunk", "global", "system", "anonymous"})
 _OURS = "kentongan"
 _TRIED_FIRST = ("kentongan", "password", "katasandi", "rahasia", "banyuwangi", "indonesia", "qwertyuiop", "letmein",
                 "operator", "administrator", "supervisor", "112112", "123456789", "987654321", "abcdefgh")

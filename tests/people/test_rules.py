@@ -1,10 +1,15 @@
 """What a name, a role's place and a password must be like."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from kentongan.settings import load, plan, secrets_of
 from people import rules
 from people.rights import Role
 from people.rules import Invalid
+from telephony.asterisk import render_own
 
 
 @pytest.mark.parametrize("name", ["op01", "sri", "a", "damkar-1", "sri.rahayu", "x" * 32])
@@ -14,11 +19,23 @@ def test_a_name_of_small_letters_digits_dots_and_dashes_will_do(name: str) -> No
 
 @pytest.mark.parametrize("name", [
     "", "1op", "-op", "Sri", "sri rahayu", "sri\n", "sri\0", "söri", "../etc", "x" * 33, "root@host", "op01;",
-    "host", "kentongan", "kentongan-trunk", "global", "system"])
+    "host", "kentongan", "kentongan-trunk", "global", "system",
+    "trunk", "anonymous"])
 def test_another_name_or_one_of_the_services_own_is_refused(name: str) -> None:
     with pytest.raises(Invalid) as told:
         rules.check_name(name)
     assert told.value.field == "name"
+
+
+def test_nobody_is_called_like_a_section_in_which_asterisk_looks_for_phones(tmp_path: Path) -> None:
+    settings = load(data=tmp_path)
+    etc = render_own(plan(settings, secrets_of(settings, [])), tmp_path, tmp_path).parent
+    files = [*etc.glob("pjsip.conf"), *etc.glob("kentongan/*pjsip.conf")]
+    sections = {name for file in files for name in re.findall(r"(?m)^\[([^]]+)\]", file.read_text())}
+    assert {"trunk", "global", "kentongan-operator"} <= sections
+    for name in sections:
+        with pytest.raises(Invalid):
+            rules.check_name(name)
 
 
 @pytest.mark.parametrize("said", ["Sri Rahayu", "عائشة", "Ni Luh " + "x" * 190])
