@@ -1,6 +1,7 @@
 """The porch: settings of this host. One TOML file in the data folder, overridden by KENTONGAN_… of the environment;
 and the secrets, made at first start and kept where only their owner can read them."""
 import base64
+import fcntl
 import os
 import secrets
 import tomllib
@@ -95,18 +96,19 @@ def secrets_of(settings: Settings, operators: list[str]) -> Secrets:
     """The host's secrets; made at first start, and a password added for every new operator. Mode 0600. Raises
     SettingsError."""
     path = settings.data / "secrets.toml"
-    known = _read(path)
-    kept = {name: known.get(name) or _new() for name in ("ari", "ami", "links", "api")}
-    phones = _flat(known.get("phones", {}))
-    phones |= {name: _new() for name in operators if name not in phones}
-    made = Secrets(**kept, phones={name: phones[name] for name in operators})      # who has left can log in no more
-    if known != {**kept, "phones": phones}:
-        lines = ["# Made by Kentongan at first start. Whoever has this file can act as this service."]
-        lines += [f'{name} = "{value}"' for name, value in kept.items()]
-        lines += ["", "[phones]", *(f'"{name}" = "{value}"' for name, value in sorted(phones.items()))]
-        settings.data.mkdir(parents=True, exist_ok=True)
-        write_private(path, "\n".join(lines) + "\n")
-    return made
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)        # two commands at once would make two passwords for one phone
+        known = _read(path)
+        kept = {name: known.get(name) or _new() for name in ("ari", "ami", "links", "api")}
+        phones = _flat(known.get("phones", {}))
+        phones |= {name: _new() for name in operators if name not in phones}
+        if known != {**kept, "phones": phones}:
+            lines = ["# Made by Kentongan at first start. Whoever has this file can act as this service."]
+            lines += [f'{name} = "{value}"' for name, value in kept.items()]
+            lines += ["", "[phones]", *(f'"{name}" = "{value}"' for name, value in sorted(phones.items()))]
+            write_private(path, "\n".join(lines) + "\n")
+    return Secrets(**kept, phones={name: phones[name] for name in operators})      # who has left can log in no more
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -180,12 +181,15 @@ def _generated(text: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else may ever read, whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    new.replace(path)
+    """Write a file that nobody else may ever read, whole or not at all; of two at once, one stands in the end."""
+    fd, new = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)     # mode 0600
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(new).replace(path)
+    except BaseException:
+        Path(new).unlink()
+        raise
 
 
 class Asterisk:

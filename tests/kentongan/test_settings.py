@@ -1,13 +1,17 @@
 """Settings and secrets of a host: what counts, what is refused, and who may read it."""
 import stat
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from unittest.mock import ANY
 
 import pytest
 
 from kentongan import settings as porch
 from kentongan.settings import SettingsError, load, plan, secrets_of
+from telephony.asterisk import write_private
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +56,33 @@ def test_a_new_operator_gets_a_password_and_the_others_keep_theirs():
     second = secrets_of(load(), ["op01", "op02"])
     assert second.phones["op01"] == first.phones["op01"]
     assert len(second.phones["op02"]) > 30
+
+
+def test_two_commands_at_once_give_a_new_operator_one_password(monkeypatch):
+    made = porch._new
+    both = Barrier(2)
+
+    def slowly() -> str:
+        """Until the other makes one, too, which it must not."""
+        with suppress(BrokenBarrierError):
+            both.wait(0.2)
+        return made()
+
+    monkeypatch.setattr(porch, "_new", slowly)
+    with ThreadPoolExecutor() as commands:
+        first, second = commands.map(lambda _: secrets_of(load(), ["op01"]), range(2))
+    assert first == second == secrets_of(load(), ["op01"])
+
+
+def test_of_two_that_write_a_private_file_at_once_one_stands_in_the_end(tmp_path):
+    file = tmp_path / "pjsip.conf"
+    texts = [letter * 100_000 for letter in "abcd"]
+    with ThreadPoolExecutor(4) as writers:
+        for _ in range(25):
+            list(writers.map(write_private, [file] * 4, texts))
+            assert file.read_text() in texts
+    assert list(tmp_path.iterdir()) == [file]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_operators_whose_names_hold_dots_and_dashes_keep_their_passwords(tmp_path):
