@@ -1,15 +1,15 @@
 """A person at the agency follows the link: once it counts, after that it tells."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
+from tests.tickets.conftest import NOW
 from tickets import link, service, store
 from tickets.acknowledge import acknowledge
 from tickets.forwarding import DONE, ON_THE_WAY, REFUSED
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=4)
 SECRET = b"a secret of this house"
 

@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.audit import Trail
 from db.engine import sync_engine
 from db.models import Ticket
+from tests.tickets.conftest import NOW
 from tickets import service, store
-
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
 async def open_draft(engine: AsyncEngine, call_id: str, topic: str = "any", at: datetime = NOW) -> int:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from db.models import Area, Attachment, Call, CallTicket, Ticket
+from tests.tickets.conftest import NOW
 from tickets import areas_store, fields, service, setup, setup_store
 from tickets.refused import Refused
 from tickets.service import Incomplete
@@ -15,7 +16,6 @@ from tickets.sources import CALL, Source
 from tickets.told import told
 from tickets.verification import A1, NOT_TRUE
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 BY: dict[str, Any] = {"by": "op01", "now": NOW}
 FIRE = {"category": "house-fire", "place": "Pasar", "narrative": "Api"}
 ANSWERS = {"burning": "kios", "trapped": "tidak ada"}

@@ -1,7 +1,7 @@
 """What operators do with a ticket: each a transaction with its history, or nothing at all."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from db.models import Agency, Forwarding, OutboxMessage, Ticket
+from tests.tickets.conftest import NOW
 from tickets import forwarding, service, store
 from tickets.forwarding import ACCEPTED, DONE, ON_THE_WAY, QUEUED, REFUSED, SENT
 from tickets.service import Conflict, IllegalStep, Incomplete, NotForwardable
 from tickets.verification import A1, CANNOT_BE_CHECKED, CHECKING, NOT_TRUE, Verification
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 
 

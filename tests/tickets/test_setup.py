@@ -1,7 +1,7 @@
 """What an admin sets up: whole, told in the audit, or refused with field and reason."""
 
 import asyncio
-from datetime import UTC, datetime, time
+from datetime import time
 from typing import Any
 
 import pytest
@@ -10,12 +10,12 @@ from sqlalchemy import Connection, func, select
 from db.models import Agency, Audit, ForwardRule, Service
 from ivr.menu import TOPICS
 from routing.store import seed as roster_seed
+from tests.tickets.conftest import NOW
 from tickets import areas_store, forms, seed, service, setup, setup_rules, setup_store, store
 from tickets.edit import Conflict
 from tickets.refused import Refused
 from tickets.sources import Source
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 BY: dict[str, Any] = {"by": "adi", "now": NOW}
 WATER = {"name": "Air bersih", "prefix": "A-", "topics": ["water"]}
 

@@ -1,17 +1,17 @@
 """Two reports, one event? What is proposed, why, and in which order."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from db.models import Ticket
+from tests.tickets.conftest import NOW
 from tickets import extras_store
 from tickets.similar import Near, Report, likeness, metres, proposals
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 NEAR = Near()
 MARKET = (-8.3035, 114.2890)
 #: 0.001 degrees of latitude are 111.2 m

@@ -8,7 +8,6 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,7 +27,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from db.engine import async_engine
 from routing.store import seed
-from tests.tickets.conftest import drafted
+from tests.tickets.conftest import NOW, drafted
 from tickets import forwarding, lifecycle, service, setup_store, store, verification
 from tickets.edit import editing
 from tickets.forwarding import ACCEPTED, DONE, ON_THE_WAY, QUEUED, REFUSED, SENT, Override
@@ -37,7 +36,6 @@ from tickets.service import NotForwardable
 from tickets.steps import IllegalStep
 from tickets.verification import A1, CANNOT_BE_CHECKED, CHECKING, NOT_TRUE, Verification
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 AGENCIES = ("damkar", "polres")
 DANGER = Override("op01", "trapped, water rising")
 SAID = (ACCEPTED, ON_THE_WAY, DONE, REFUSED)
