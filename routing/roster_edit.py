@@ -18,7 +18,7 @@ from db.audit import Entry, Trail
 from db.engine import reading_session
 from routing import store
 from routing.roster import WEEKDAYS, DayDuty, Duty, Roster, Shift, changed_days
-from routing.roster_rules import Fault, Given, Known, Refused, Who, checked, proposed, quoted
+from routing.roster_rules import Fault, Given, Known, Refused, Who, checked, deserted, proposed, quoted
 
 Sessions = async_sessionmaker[AsyncSession]
 #: of a shift
@@ -76,6 +76,14 @@ async def house(session: AsyncSession) -> House:
     """As it stands."""
     operators = tuple(Who(row.name, row.display_name, row.active) for row in await store.everybody(session))
     return House(await store.plan(session), operators)
+
+
+async def nobody_on(sessions: Sessions, today: date) -> list[str]:
+    """When nobody is on any more, in words: to be told after somebody has left the operators. It is not refused: who is
+    dismissed is out at once, and the roster follows."""
+    async with reading_session(sessions) as session:
+        plan = await store.plan(session)
+    return await asyncio.to_thread(deserted, plan, today)
 
 
 async def take(sessions: Sessions, read: Callable[[Known], Given], change: Change) -> Outcome:

@@ -179,6 +179,11 @@ def thin_places(roster: Roster, skills: Mapping[str, Collection[str]], today: da
     return found
 
 
+def deserted(roster: Roster, today: date) -> list[str]:
+    """When nobody is on, in words: of the weekly pattern and of the days to come that differ."""
+    return _short([f"{place.when} nobody is on" for place in thin_places(roster, {}, today) if not place.operators])
+
+
 def _of_week(roster: Roster, able: Collection[str] | None = None) -> list[tuple[str, Span]]:
     return [(_weekly(span), span) for span in week_spans(roster, able)]
 

@@ -15,6 +15,7 @@ from people.rights import CHANGE, READ, Resource, Role
 from people.service import Changes
 from people.store import Known
 from people.tokens import hash_of
+from routing import roster_edit
 from web import etags, paging, shapes
 from web.access import may
 from web.house import House
@@ -28,6 +29,8 @@ _TOKEN_HIDDEN = frozenset({"hash", "user"})
 _MORE: dict[str, Any] = {"tokens": int, "has_password": bool, "skills": list[str] | None}
 UserSaid: Any = shapes.model_of(User, "UserSaid", without=_HIDDEN, **_MORE)
 UserMade: Any = shapes.model_of(User, "UserMade", without=_HIDDEN, token=str, **_MORE)
+#: `warnings`: when nobody is on duty, if the change took an operator away
+UserChanged: Any = shapes.model_of(User, "UserChanged", without=_HIDDEN, warnings=list[str], **_MORE)
 TokenSaid: Any = shapes.model_of(Token, "TokenSaid", without=_TOKEN_HIDDEN)
 TokenMade: Any = shapes.model_of(Token, "TokenMade", without=_TOKEN_HIDDEN, token=str)
 
@@ -110,12 +113,16 @@ def router(house: House) -> APIRouter:
         response.headers["Location"] = f"/api/users/{body.name}"
         return await _one(house, body.name, response) | {"token": made}
 
-    @routes.patch("/{name}", response_model=UserSaid)
+    @routes.patch("/{name}", response_model=UserChanged)
     async def change(who: Changer, name: UserName, seen: etags.Seen, body: UserChanges, response: Response) -> Any:
-        """All of it or nothing. The last active admin stays one."""
+        """All of it or nothing. The last active admin stays one. An operator who leaves may leave hours with nobody
+        on: it is done all the same, and told in `warnings`."""
         changes = Changes(**body.model_dump(exclude={"why"}))
         await service.change(house.sessions, name, changes, who.name, _now(), seen=seen, why=body.why)
-        return await _one(house, name, response)
+        leaves = changes.active is False or changes.role not in (None, Role.OPERATOR)
+        today = _now().astimezone(house.timezone).date()
+        warnings = await roster_edit.nobody_on(house.sessions, today) if leaves else []
+        return await _one(house, name, response) | {"warnings": warnings}
 
     @routes.get("/{name}/tokens", response_model=Page[TokenSaid])
     async def tokens(who: Reader, name: UserName) -> Any:

@@ -4,6 +4,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -15,6 +16,7 @@ from people import service, store
 from people.rights import Role
 from people.rules import Invalid
 from people.service import Changes
+from routing import roster_edit
 
 app = typer.Typer(no_args_is_help=True, help="People: roles, tokens, passwords.")
 
@@ -95,6 +97,8 @@ def role(name: str, role: Role, agency: Agency = None, skills: Skills = None, wh
     """Give them another role, at once."""
     _change(name, Changes(role=role, agency=agency, skills=_skills(skills)), why)
     print(f"{name} is {role} now")
+    if role is not Role.OPERATOR:
+        _warn_if_nobody_is_on()
 
 
 @app.command()
@@ -118,6 +122,7 @@ def deactivate(name: str, why: Why = None) -> None:
     print(f"{name} is deactivated; all their tokens are revoked. An operator's desk is gone within seconds; how their "
           "phone is taken out of Asterisk, without ending a call, stands in docs/roster.md (\"An operator who "
           "leaves\")")
+    _warn_if_nobody_is_on()
 
 
 @app.command()
@@ -137,6 +142,16 @@ def password(name: str) -> None:
 
 def _change(name: str, changes: Changes, why: str | None) -> None:
     with_sessions(lambda sessions, settings: service.change(sessions, name, changes, who(), _now(), why=why))
+
+
+def _warn_if_nobody_is_on() -> None:
+    """What the admin has to mend at once: the roster has nobody of that name any more."""
+
+    async def work(sessions: Sessions, settings: Settings) -> list[str]:
+        return await roster_edit.nobody_on(sessions, _now().astimezone(ZoneInfo(settings.timezone)).date())
+
+    for line in with_sessions(work):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def _skills(given: str | None) -> list[str] | None:

@@ -167,3 +167,11 @@ def test_a_role_that_there_is_not_is_answered_with_those_there_are(kentongan: Ru
 def everything(database: Engine) -> list[object]:
     with database.connect() as connection:
         return [connection.execute(text(f"SELECT * FROM {table}")).all() for table in ("users", "audit", "tokens")]
+
+
+def test_who_sends_operators_away_is_told_of_hours_with_nobody_on(kentongan: Run) -> None:
+    assert kentongan("users", "deactivate", "op08")[2] == ""
+    assert kentongan("users", "role", "op04", "qa")[2] == ""
+    assert kentongan("users", "role", "op02", "operator")[2] == ""
+    assert kentongan("users", "deactivate", "op06")[2] == (
+        "warning: Monday 15:00–23:00 nobody is on\nwarning: Tuesday 23:00–07:00 nobody is on\n")

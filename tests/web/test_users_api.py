@@ -173,3 +173,11 @@ async def test_people_come_in_pages_by_name(doors: Doors) -> None:
     assert names == sorted([f"op{n:02}" for n in range(1, 10)] + list(PEOPLE))
     assert [one["name"] for one in (await doors.get("/api/users?role=admin&active=true"))["items"]] == ["adi"]
     assert (await doors.get("/api/users?active=false"))["items"] == []
+
+
+async def test_who_sends_an_operator_away_is_told_of_hours_with_nobody_on(doors: Doors) -> None:
+    adi, told = doors.by("adi"), []
+    for name, seen, change in (("op08", 1, {"active": False}), ("op04", 1, {"role": "qa"}),
+                               ("op06", 1, {"display_name": "Sri"}), ("op06", 2, {"role": "qa"})):
+        told.append((await adi.ask("PATCH", f"/api/users/{name}", seen=seen, **change))["warnings"])
+    assert told == [[], [], [], ["Monday 15:00–23:00 nobody is on", "Tuesday 23:00–07:00 nobody is on"]]
