@@ -41,7 +41,9 @@ def read(data: bytes, known: Known) -> Given:
     given: dict[Duty | DayDuty, str] = {}
     faults: list[Fault] = []
     rows = _rows(text_of(data, "CSV"))
-    columns = _columns(*next(rows))
+    if (first := next(rows, None)) is None:
+        raise Refused.because("", "there is nothing in the file but empty cells")
+    columns = _columns(*first)
     for where, cells in rows:
         try:
             duty = _duty(_named(cells, columns), known)

@@ -70,6 +70,8 @@ def read(data: bytes, zone: tzinfo, known: Known) -> Given:
         events = [event for calendar in Calendar.from_ical(text, multiple=True) for event in calendar.walk("VEVENT")]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise Refused.because("", "this is no iCalendar file (.ics)") from None
+    except OSError:         # the name of a folder of zones, like "Asia", is looked for as a zone's file
+        raise Refused.because("", "a time zone in the file is not known") from None
     if [line.strip().upper() for line in text.splitlines()].count("BEGIN:VEVENT") != len(events):
         raise Refused.because("", "this is not the whole of an iCalendar file: an event or the calendar has no end")
     if not events or len(events) > _MOST_EVENTS:

@@ -74,6 +74,7 @@ HEAD = "day,shift,operator\n"
 RUBBISH = [
     ("nothing", b"", "there is nothing in the file"),
     ("blanks", b"\xef\xbb\xbf \r\n ", "there is nothing in the file"),
+    ("empty cells", ',,\r\n"",\n,,,', "there is nothing in the file but empty cells"),
     ("only a header", HEAD, "there is no duty in the file"),
     ("Latin-1", HEAD.encode() + b"Monday,pagi,op01\nMonday,pagi,Jos\xe9\n", "row 3: this is not UTF-8"),
     ("UTF-16", HEAD.encode("utf-16"), "row 1: this is text in UTF-16, not CSV; save it as CSV in UTF-8"),

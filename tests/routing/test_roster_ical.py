@@ -181,6 +181,7 @@ REFUSED = [
     ("no beginning", calendar(event("DTSTART:")), "there is no DTSTART"),
     ("no end", calendar(event("DTEND:")), "there is no DTEND"),
     ("a zone of nowhere", calendar(event("DTSTART;TZID=Mars/Base:20261225T070000")), "'Mars/Base' is not known"),
+    ("a folder of zones", calendar(event("DTSTART;TZID=Asia:20261225T070000")), "a time zone in the file is not known"),
     ("no date", calendar(event("DTSTART:soon")), "DTSTART cannot be read"),
     ("every other week", calendar(event("RRULE:FREQ=WEEKLY;INTERVAL=2")), "does not repeat every week or every day"),
     ("every month", calendar(event("RRULE:FREQ=MONTHLY;BYDAY=1FR")), "does not repeat every week or every day"),

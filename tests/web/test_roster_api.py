@@ -99,6 +99,7 @@ async def test_who_saw_another_roster_or_does_not_say_which_is_told(doors: Doors
     ("csv", DAY + b"2026-12-25;siang;Jos\xe9\n", "row 5", "row 5: this is not UTF-8"),
     ("csv", b"%PDF-1.7\n\0\0", "row 1", "row 1: this is a PDF, not CSV"),
     ("csv", b"", None, "there is nothing in the file"),
+    ("csv", b",,\r\n,,", None, "there is nothing in the file but empty cells"),
     ("csv", b"x" * 1_000_000, "row 1", "row 1: "),
     ("csv", b"\0" * 100, "row 1", "there is a NUL"),
     ("csv", "day,shift,operator\nMonday,pagi,\u202eسلام\n".encode(), "row 2", "row 2: there is no operator"),
