@@ -194,6 +194,14 @@ class Centre:
         for leg in (call.caller, *call.others):
             self._legs.pop(leg.id, None)
 
+    def story_of(self, call_id: str) -> asyncio.Task[None] | None:
+        """The task that lives the call; None: nobody does."""
+        return self._lives.get(call_id)
+
+    def forgets(self, call_id: str) -> None:
+        """A call that nobody looks after is no longer ours; a look at Asterisk finds it there, if it lives."""
+        self._forget(self.calls[call_id])
+
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)

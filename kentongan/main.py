@@ -24,6 +24,7 @@ from calls.centre import Centre, Rules
 from calls.journal import Journal
 from calls.life import live
 from calls.store import JournalStore
+from calls.watch import watch
 from db.engine import async_engine, reading_session, sync_engine
 from ivr import build
 from ivr.menu_file import SEED, MenuFile
@@ -40,6 +41,7 @@ from routing.operators import OUT
 from telephony.agi import Agi
 from telephony.ami import Ami, AmiError
 from telephony.ari import Ari
+from telephony.ari_operations import AriError
 from telephony.asterisk import Asterisk, AsteriskError
 from telephony.exchange import AriExchange
 from telephony.fetch import parse_version, unfit
@@ -135,7 +137,7 @@ class Service:
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                     *(_again_and_again(work) for work in (
                         self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._watch_lag,
-                        self.centre.mind_the_waiting, archivist.run, outbox.run,
+                        self.centre.mind_the_waiting, self._watch_centre, archivist.run, outbox.run,
                         partial(changes_store.tell, self.journal, self.sessions, self.settings.node))),
                 )]
                 try:
@@ -247,6 +249,16 @@ class Service:
             await asyncio.sleep(ROSTER_EVERY)
 
     # --- watching ourselves
+
+    async def _watch_centre(self) -> None:
+        await self._up.wait()
+        await watch(self.centre, self._bridges)
+
+    async def _bridges(self) -> frozenset[str] | None:
+        try:
+            return frozenset(bridge.id for bridge in await self.ari.bridges.list()) if self.ari.connected else None
+        except AriError:
+            return None
 
     async def _watch_lag(self) -> None:
         loop = asyncio.get_running_loop()

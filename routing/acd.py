@@ -107,6 +107,12 @@ class Acd:
         """Who waits, in the order of service."""
         return policy.in_order(waiting for waiting, _ in self._waiting.values())
 
+    def forgets(self, call_id: str) -> None:
+        """A call that is gone, and was never taken out of the queue, waits no more."""
+        if call_id in self._waiting:
+            _, offer = self._waiting.pop(call_id)
+            offer.cancel()
+
     def is_staffed(self) -> bool:
         """Whether anybody on shift can be rung, now or when they are done with what they do."""
         return any(desk.on_shift and desk.state not in (OUT, PAUSED) for desk in self.desks.values())
@@ -130,6 +136,10 @@ class Acd:
     def rests(self, desk: Desk, why: str) -> None:
         """The desk did not answer, or was lost in mid-talk: paused until somebody says that it is ready again."""
         self._enter(desk, PAUSED, why=why)
+
+    def frees(self, name: str) -> None:
+        """The call that the desk is lent to is gone, and the loan never ended: as if it ended now."""
+        self._comes_back(self.desks[name])
 
     def ready(self, name: str) -> None:
         """Log in, end a pause or end the wrap-up; the desk is idle from now on. `IllegalStep` if it is in a call."""

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from calls.centre import Centre
+from calls.invariants import Rule
 from calls.journal import Journal, Note
 from calls.stages import ARRIVED, ENDED, TALKING, Outcome, Stage, outcome
 from routing.operators import State
@@ -43,12 +44,15 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._calls = Counter("kentongan_calls", "Calls that are over", ["outcome"], registry=self._registry)
         self._alarms = Counter("kentongan_alarms", "What somebody should look into", ["kind"], registry=self._registry)
+        self._breaches = Counter("kentongan_breaches", "What must never be, and was", ["rule"], registry=self._registry)
         self._answered = Histogram("kentongan_answer_seconds", "From the arrival at the trunk to the operator's voice",
                                    buckets=(5, 10, 15, 20, 30, 60, 120), registry=self._registry)
         for word in (*Outcome, UNKNOWN):
             self._calls.labels(str(word))
         for kind in ALARMS:
             self._alarms.labels(kind)
+        for rule in Rule:
+            self._breaches.labels(str(rule))
         self._paths: dict[str, set[Stage]] = {}
         self._arrivals: dict[str, datetime | None] = {}
         self._registry.register(_AtScrape(centre, journal, ari, worst_lag, now))
@@ -62,6 +66,8 @@ class Metrics:
         """One note of the journal; never raises: the call that notes it is being served."""
         if note.kind in ALARMS:
             self._alarms.labels(note.kind).inc()
+        elif note.kind == "breach":
+            self._breaches.labels(str(note.facts.get("rule"))).inc()
         if note.call_id is None:
             return
         if note.kind in _STAGES:

@@ -16,6 +16,7 @@ ROOMS = ("kentongan", "web", "calls", "ivr", "routing", "tickets", "recordings",
 #: Files that decide: values in, values out. A file that marks its docstring with ◆ is held to the same rules.
 DECIDING = (
     "calls/callbacks.py",
+    "calls/invariants.py",
     "calls/stages.py",
     "ivr/menu.py",
     "routing/operators.py",

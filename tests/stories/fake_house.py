@@ -11,6 +11,7 @@ from calls.centre import Centre, Rules
 from calls.journal import Note
 from calls.life import live
 from calls.store import JournalStore
+from calls.watch import watch
 from db.engine import sync_engine
 from ivr.menu_file import SEED, MenuFile
 from routing.acd import Acd
@@ -143,6 +144,14 @@ class FakeHouse(House):
         self.asterisk.device = self.acd.device
         self.asterisk.on_duty = partial(on_duty, self.acd)
         self.asterisk.reports = lambda report: self.asterisk._begin(way_out.reported(notes, report))
+        self.watching = asyncio.create_task(self._watches(self.centre))
+
+    async def _watches(self, centre: Centre) -> None:
+        await self._news.wait()  # a house is opened in real time, and played in virtual time
+        await watch(centre, self._bridges)
+
+    async def _bridges(self) -> frozenset[str]:
+        return frozenset(self.asterisk.mixes)
 
     async def _phone(
         self, name: str, answers_after: float | None, rings: bool, refuses: int | None, registered: bool
@@ -172,11 +181,13 @@ class FakeHouse(House):
     async def stops(self) -> None:
         self.asterisk.reports = lambda report: None
         await self.centre.stops()
+        self.watching.cancel()
         self.asterisk.hears = lambda event: None
 
     def is_killed(self) -> None:
         """As by kill -9: from now on it does nothing, and nothing of it is tidied up."""
         self.line.cut = True
+        self.watching.cancel()
         self.graves.append(self.line)
         self.asterisk.hears = lambda event: None
         self.asterisk.device = lambda name, state: None
@@ -196,6 +207,7 @@ class FakeHouse(House):
         for channel in list(self.asterisk.up.values()):
             self.asterisk.ends(channel)
         await self.is_in_order()
+        self.watching.cancel()
         for line in self.graves:
             line.buried.set_result(None)
         await self.asterisk.stop()

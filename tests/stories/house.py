@@ -14,11 +14,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
+from calls import invariants
 from calls.adopt import BRIDGE
 from calls.centre import Centre
+from calls.invariants import CallSeen, Picture
 from calls.journal import Note
 from calls.lost import SHORTEST_TALK
 from calls.stages import ENDED, HANDED_BACK, STEPS, Stage
+from calls.watch import picture
 from db.models import Call, CallTicket, Recording, Ticket
 from ivr.menu_file import SEED, MenuFile
 from routing.acd import Acd
@@ -109,6 +112,8 @@ class House(ABC):
         self.notes: list[Note] = []
         self._news = asyncio.Event()
         self._callers: set[str] = set()
+        self.breaches: list[str] = []  #: what was seen that must never be
+        self._seen: dict[str, CallSeen] = {}
 
     # --- what a story does
 
@@ -222,14 +227,20 @@ class House(ABC):
         return "\n".join(f"{n.at:%T.%f} {n.seq} {n.kind} {n.call_id or ''} {n.facts}" for n in self.notes)
 
     def hears(self, note: Note) -> None:
-        """Listens to the journal."""
+        """Listens to the journal; at every note it looks for what must never be (once a second the service does)."""
         self.notes.append(note)
+        now = picture(self.centre, None)
+        found = invariants.at_once(now, Picture(calls=tuple(self._seen.values())))
+        self.breaches += [f"{breach} at {note.kind}" for breach in found]
+        self.breaches += [str(note.facts)] if note.kind == "breach" else []
+        self._seen |= {call.id: call for call in now.calls}
         self._news.set()
 
     async def is_in_order(self) -> None:
         """After every story: everybody has gone, and nothing of them is left anywhere."""
         await self.comes(lambda: (not self.centre.calls) or None, "end of every call")
         await self.comes(lambda: (not self.centre._tasks) or None, "end of every task")
+        assert not self.breaches, f"{self.breaches}\n{self.told()}"
         numbers = [note.seq for note in self.notes]
         assert numbers == list(range(min(numbers, default=0), max(numbers, default=-1) + 1)), self.told()
         for call_id in {note.call_id for note in self.notes if note.kind in ("arrived", "adopted")}:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from calls.invariants import Rule
 from calls.journal import Note
 from tests.web.conftest import NUMBER, Doors, Waiting, ready_desk
 from web import metrics
@@ -76,6 +77,14 @@ async def test_alarms_are_counted_by_kind(porch: Doors) -> None:
         told(porch, kind)
     now = figures(porch)
     assert (now["kentongan_alarms_total", "unanswered"], now["kentongan_alarms_total", "desk lost"]) == (2, 1)
+
+
+async def test_breaches_are_counted_by_rule_and_each_rule_is_there_before_it_is_broken(porch: Doors) -> None:
+    assert {word for name, word in figures(porch) if name == "kentongan_breaches_total"} == set(Rule)
+    told(porch, "breach", rule="one state", what="is queued and not in the queue")
+    told(porch, "breach", call_id=None, rule="no bridge without a call", what="bridge 1763800000.1-bridge is no call's")
+    now = figures(porch)
+    assert [now["kentongan_breaches_total", rule] for rule in Rule] == [0, 1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("facts", [
