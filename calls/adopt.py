@@ -66,9 +66,9 @@ def phone_id(call_id: str, operator: str, token: str) -> str:
     return f"{call_id}-{operator}-{token}"
 
 
-def operator_of(phone: str) -> str:
-    """Whose phone has this channel id."""
-    return phone.split("-")[-2]
+def operator_of(call_id: str, phone: str) -> str:
+    """Whose phone has this channel id; names hold dashes, too."""
+    return phone.removeprefix(f"{call_id}-").rpartition("-")[0]
 
 
 def _call(caller: Channel, left: dict[str, Channel], rooms: dict[str, set[str]]) -> Alive:
@@ -79,4 +79,4 @@ def _call(caller: Channel, left: dict[str, Channel], rooms: dict[str, set[str]])
     phone = next((member for member in members if member.startswith(f"{caller.id}-") and member in left), None)
     if phone is None or caller.id not in members:
         return Alive(caller, Stage.MENU if caller.state == "Up" else Stage.ARRIVED, topic, priority, bridge)
-    return Alive(caller, Stage.TALKING, topic, priority, bridge, phone, operator_of(phone))
+    return Alive(caller, Stage.TALKING, topic, priority, bridge, phone, operator_of(caller.id, phone))

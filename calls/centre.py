@@ -182,7 +182,7 @@ class Centre:
             await self._life(call, self)
             while call.is_conversation() and self.claiming:     # a fault of ours in mid-talk: the talk itself goes on
                 await asyncio.sleep(_LOOK_EVERY)
-                call.desk = adopt.operator_of(next(leg.id for leg in call.others if not leg.gone))
+                call.desk = adopt.operator_of(call.id, next(leg.id for leg in call.others if not leg.gone))
                 await self._life(call, self)
         finally:
             if call.stage in (ENDED, HANDED_BACK):      # else: a conversation that another process will adopt

@@ -1,6 +1,9 @@
 """What a new process finds in Asterisk, and what it makes of it."""
+import pytest
+
 from calls import adopt
 from calls.stages import Stage
+from people.rules import check_name
 from telephony.events import Bridge, Channel
 
 CALL = "1763800000.12"
@@ -36,6 +39,15 @@ def test_a_talk_goes_on_as_a_talk_with_its_operator():
     [alive] = estate.calls
     assert (alive.stage, alive.operator, alive.phone, alive.bridge) == (Stage.TALKING, "op01", PHONE, f"{CALL}-bridge")
     assert estate.orphans == []
+
+
+@pytest.mark.parametrize("name", ["op-10", "budi.santoso", "a-b-0a1b2c3d", "a-", "x" * 32])
+def test_a_talk_goes_on_with_its_operator_whatever_they_are_called(name):
+    check_name(name)
+    phone = adopt.phone_id(CALL, name, "a1b2c3d4")
+    bridge = Bridge(f"{CALL}-bridge", channels=[CALL, phone])
+    [alive] = look(caller(), Channel(phone, state="Up"), bridges=(bridge,)).calls
+    assert (alive.stage, alive.operator) == (Stage.TALKING, name)
 
 
 def test_a_phone_that_was_ringing_is_hung_up_and_its_caller_waits_again():
