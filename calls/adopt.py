@@ -5,6 +5,7 @@ answered while the database is away.
 """
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from calls.stages import Stage
 from telephony.events import Bridge, Channel
@@ -25,11 +26,13 @@ class Alive:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is there in Asterisk now. `ours`: ids of the channels that our application holds."""
+    """What is there in Asterisk now. `ours`: ids of the channels that our application holds; `since`: when this
+    Asterisk was started."""
 
     channels: list[Channel]
     bridges: list[Bridge]
     ours: set[str]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from math import inf
 from typing import Protocol
 
-from calls.stages import ARRIVED, TALKING, Stage, step
+from calls.stages import ARRIVED, ENDED, EXCHANGE, TALKING, Stage, step
 from telephony.events import Event
 from telephony.leg import Leg
 from telephony.tasks import beside
@@ -35,6 +35,7 @@ class Call:
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs
     picked_up_at: float = -inf      #: loop time at which the operator of the talk answered; long ago, if adopted
+    cut_at: datetime | None = None  #: when its Asterisk died, or was started again, under it
     inbox: asyncio.Queue[tuple[Leg, Event]] = field(default_factory=asyncio.Queue)
     _look: Callable[[], None] = field(default=lambda: None, init=False)
 
@@ -47,6 +48,13 @@ class Call:
         """As `enter`, unless the call stands there already."""
         if self.stage is not to:
             self.enter(to, **facts)
+
+    def ends(self) -> None:
+        """Enter the last stage, if it does not stand there already: the caller has gone, or the exchange cut it."""
+        if self.cut_at is None:
+            self.enter_once(ENDED, by="caller")
+        else:
+            self.enter_once(ENDED, by=EXCHANGE, ended_at=self.cut_at.isoformat())
 
     def is_over(self) -> bool:
         """The caller has gone and fewer than two others are left."""

@@ -49,9 +49,9 @@ class Standing:
 
 
 def wanted(outcome: Outcome, talked_for: float | None) -> bool:
-    """Whether a call that ended like this is to be called back: nobody has talked to the caller. `talked_for`: seconds
-    that somebody did while the dialplan had them; None or 0: nobody, or nobody knows."""
-    return outcome is Outcome.ABANDONED or (outcome is Outcome.HANDED_BACK and not talked_for)
+    """Whether a call that ended like this is to be called back: nobody has talked to the caller, or their talk was cut.
+    `talked_for`: seconds that somebody did while the dialplan had them; None or 0: nobody, or nobody knows."""
+    return outcome in (Outcome.ABANDONED, Outcome.CUT) or (outcome is Outcome.HANDED_BACK and not talked_for)
 
 
 def opened(now: datetime, *, has_number: bool) -> Standing:

@@ -72,6 +72,8 @@ class Centre:
         self._astray: set[str] = set()                          # what the last look found without an owner
         self._claims: dict[str, asyncio.Future[None]] = {}      # under way: done when the call is open
         self.claiming = True
+        self.exchange_since: datetime | None = None             #: when the Asterisk that we look at was started
+        self._unseen_since: datetime | None = None              #: events are missing from then on
 
     # --- what Asterisk tells us
 
@@ -90,6 +92,10 @@ class Centre:
                     call, leg = owner
                     call.inbox.put_nowait((leg, event))
 
+    def hears_nothing(self) -> None:
+        """The events have ended; `reconcile` comes when they flow again."""
+        self._unseen_since = self._unseen_since or datetime.now(UTC)
+
     async def reconcile(self, look: Callable[[], Awaitable[adopt.Snapshot]], *, at_once: bool) -> None:
         """Hold what we know against what is there: after a gap in the events, and every now and then.
 
@@ -99,6 +105,10 @@ class Centre:
         """
         known = set(self._legs) - self._ringing             # a phone that is just being rung may not be there yet
         there = await look()
+        if there.since != self.exchange_since:
+            self._is_cut(self.exchange_since)
+            self.exchange_since = there.since
+        self._unseen_since = None
         ids = {channel.id for channel in there.channels}
         for channel_id in known - ids:
             if (owner := self._legs.get(channel_id)) is not None:
@@ -116,6 +126,13 @@ class Centre:
             self._begin(_insist(self._exchange.leg(orphan).hang_up))
         for bridge in due.intersection(estate.empty_bridges):
             self._begin(_insist(partial(self._exchange.remove_bridge, bridge)))
+
+    def _is_cut(self, before: datetime | None) -> None:
+        """Another Asterisk answers than the one of `before`: with that one, all our calls have died."""
+        if before is not None:
+            log.warning("Asterisk was started anew: the calls that it had are closed as cut by the exchange")
+            for call in self.calls.values():
+                call.cut_at = self._unseen_since or datetime.now(UTC)
 
     async def mind_the_waiting(self) -> None:
         """While nobody on shift can be rung, waiting here is in vain: the way out rings everybody's phone."""
@@ -283,7 +300,7 @@ class Centre:
         if call.is_conversation():
             return
         if call.caller.gone or call.stage is ENDED:
-            call.enter_once(ENDED)
+            call.ends()
             await self.dissolve(call)
             return
         if call.stage is TALKING:               # the desk was lost, and then we failed
@@ -291,6 +308,8 @@ class Centre:
         call.enter(HANDED_BACK)
         await _insist(call.caller.hand_back)
         await self._hang_up(call, *call.others)
+        if call.cut_at is not None:             # the dialplan never had them: the exchange died under it
+            call.ends()
 
     async def _drop(self, call: Call, phone: Leg) -> None:
         await phone.hang_up()

@@ -29,7 +29,7 @@ async def live(call: Call, centre: Centre) -> None:
                 call.notes.note("chosen", call.id, topic=choice.topic, priority=choice.priority, pressed=choice.pressed)
             while call.stage is not ENDED:
                 await one_turn(call, centre)
-        call.enter_once(ENDED, by="caller")
+        call.ends()
         await centre.dissolve(call)
     except (Exception, asyncio.CancelledError) as fault:        # a bug of ours, or we are being stopped
         await asyncio.shield(centre.let_go(call))       # a waiting caller keeps a line; a conversation is left alone

@@ -46,10 +46,18 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     ABANDONED = "abandoned"
     HANDED_BACK = "handed back"
+    CUT = "cut by the exchange"
 
 
-def outcome(path: Iterable[Stage]) -> Outcome:
-    """What the path through the stages says: answered wins over handed back, that over abandoned."""
+#: Who ended a call whose Asterisk died or was started again under it; as the note of the end says.
+EXCHANGE = "exchange"
+
+
+def outcome(path: Iterable[Stage], ended_by: object = None) -> Outcome:
+    """What the path through the stages says: answered wins over handed back, that over abandoned. Over all of them wins
+    that the exchange ended it: whatever was said by then, nobody had finished."""
+    if ended_by == EXCHANGE:
+        return Outcome.CUT
     seen = set(path)
     if TALKING in seen:
         return Outcome.ANSWERED

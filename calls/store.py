@@ -127,7 +127,7 @@ def _ended(into: Drawing, call_id: str, note: JournalNote) -> None:
         select(Note.kind).where(Note.call_id == call_id, Note.kind.in_(list(Stage))).order_by(Note.seq)))
     talked = into.connection.scalar(select(Call.talking_at).where(Call.id == call_id)) is not None
     path = [Stage(kind) for kind in kinds] + [Stage.TALKING] * talked       # (an adopted talk may lack the note)
-    _ends(into, call_id, note, outcome(path))
+    _ends(into, call_id, note, outcome(path, note.facts.get("by")))
 
 
 def _adopted(into: Drawing, call_id: str, note: JournalNote) -> None:
@@ -152,7 +152,8 @@ def _way_out(into: Drawing, call_id: str, note: JournalNote) -> None:
         return                                  # told before; or it was in our hands, and its end is noted by them
     _set(into.connection, call_id, operator=note.facts["operator"])
     talked_for = note.facts.get("talked_for")
-    _ends(into, call_id, note, Outcome.HANDED_BACK if note.facts["why"] else Outcome.ABANDONED, talked_for)
+    path = [Stage.HANDED_BACK] if note.facts["why"] else []
+    _ends(into, call_id, note, outcome(path, note.facts.get("by")), talked_for)
     if talked_for:
         _call_back(into, callbacks.somebody_answered, call_id, note.at)
 

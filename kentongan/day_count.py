@@ -48,7 +48,7 @@ def count(notes: Iterable[Note], audit: Iterable[Line]) -> Count:
             seen.setdefault(note.call_id, []).append(note)
     calls = {call_id: told for call_id, told in seen.items() if {note.kind for note in told} & _BEGINS}
     found = Count(calls=len(calls), outcomes=Counter(_outcome(told) for told in calls.values()))
-    answered = {call_id for call_id, told in calls.items() if _outcome(told) == "answered"}
+    answered = {call_id for call_id, told in calls.items() if any(note.kind == "talking" for note in told)}
 
     last: dict[tuple[str, str, str], Any] = {(line.what, line.which, line.field): line.after for line in audit}
     given = {which: after for (what, which, of), after in last.items() if (what, of) == ("call", "disposition")}
@@ -70,6 +70,8 @@ _BEGINS = {"arrived", "adopted", "way out"}
 
 def _outcome(told: list[Note]) -> str:
     kinds = [note.kind for note in told]
+    if any(note.facts.get("by") == "exchange" for note in told):
+        return "cut by the exchange"
     if "talking" in kinds:
         return "answered"
     if "handed_back" in kinds or any(note.kind == "way out" and note.facts["why"] for note in told):

@@ -21,8 +21,9 @@ from calls import aftermath, changes_store, way_out
 from calls.adopt import Snapshot
 from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
-from calls.journal import Journal
+from calls.journal import Journal, Note
 from calls.life import live
+from calls.stages import Stage
 from calls.store import JournalStore
 from calls.watch import watch
 from db.engine import async_engine, reading_session, sync_engine
@@ -37,7 +38,7 @@ from routing import roster
 from routing import store as routing_store
 from routing.acd import Acd
 from routing.desk import Desk
-from routing.operators import OUT
+from routing.operators import OUT, UNREACHABLE
 from telephony.agi import Agi
 from telephony.ami import Ami, AmiError
 from telephony.ari import Ari
@@ -110,6 +111,8 @@ class Service:
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_up=self._ami_up)
         self.bulletin = Bulletin(self.ami, self.acd)
+        self._were_there: set[str] = set()          # whose phones were, before Asterisk was away; see _missed_phones
+        self._last_call_at: datetime | None = None
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
         self._lag = 0.0             #: seconds, worst since somebody asked
         self._wake_archivist, self._wake_outbox = asyncio.Event(), asyncio.Event()
@@ -123,6 +126,7 @@ class Service:
             stack.push_async_callback(self._async_engine.dispose)
             stack.callback(self._engine.dispose)
             self.journal.listen(self.bulletin.hears)
+            self.journal.listen(self._hears)
             self.journal.on_commit(self._wake_archivist.set)
             self.journal.open()
             stack.push_async_callback(self.journal.close)
@@ -150,13 +154,18 @@ class Service:
                     for task in running:
                         task.cancel()
 
+    def _hears(self, note: Note) -> None:
+        if note.kind in (Stage.ARRIVED, "way out"):
+            self._last_call_at = note.at
+
     def _house(self) -> House:
         """As the doors see it."""
         return House(
             centre=self.centre, sessions=self.sessions, journal=self.journal,
             health=Health({
                 "asterisk": health.asterisk(lambda: self.ari.connected, self.ari.asterisk.version),
-                "phones": health.phones(lambda: self.ami.connected),
+                "phones": health.phones(lambda: self.ami.connected, self._missed_phones),
+                "trunk": health.trunk(lambda: self._last_call_at, lambda: self.centre.exchange_since),
                 "database": health.database(self.sessions),
                 "journal": health.journal(lambda: self.journal.depth, lambda: self.journal.alive),
                 "prompts": health.prompts(partial(build.missing, self.prompts)),
@@ -189,7 +198,8 @@ class Service:
 
     async def _snapshot(self) -> Snapshot:
         application = await self.ari.applications.get(self.ari.app)
-        return Snapshot(await self.ari.channels.list(), await self.ari.bridges.list(), set(application.channel_ids))
+        return Snapshot(await self.ari.channels.list(), await self.ari.bridges.list(), set(application.channel_ids),
+                        await self.ari.asterisk.started_at())
 
     async def _alive(self) -> set[str]:
         alive = {channel.id for channel in await self.ari.channels.list()} | self.centre.calls.keys()
@@ -221,12 +231,19 @@ class Service:
         await self.bulletin.up()
 
     def _asterisk_down(self) -> None:
+        self.centre.hears_nothing()
+        self._were_there |= {desk.name for desk in self.acd.desks.values() if _has_phone(desk)}
         if self.centre.claiming:            # (else we are stopping)
             log.warning("no events from Asterisk: new calls go the way out until they are back")
 
     def _device_changed(self, device: str, state: str) -> None:
         if device.startswith("PJSIP/"):
             self.acd.device(device.removeprefix("PJSIP/"), state)
+
+    def _missed_phones(self) -> list[str]:
+        """Of those on shift, whose phone was there before Asterisk was away and has not come back."""
+        self._were_there &= {desk.name for desk in self.acd.desks.values() if desk.on_shift and not _has_phone(desk)}
+        return sorted(self._were_there)
 
     # --- desks
 
@@ -273,6 +290,10 @@ class Service:
     def _worst_lag(self) -> float:
         worst, self._lag = self._lag, 0.0
         return worst
+
+
+def _has_phone(desk: Desk) -> bool:
+    return desk.device not in UNREACHABLE
 
 
 async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:

@@ -11,7 +11,9 @@ leaves nothing behind: no process, no file, no registration.
 """
 
 import asyncio
+import os
 import re
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -272,6 +274,7 @@ class Phone:
     talks_for: float | None  #: seconds from picking up to its own BYE
     calls: list[PhoneCall] = field(default_factory=list)  #: all calls since it was switched on
     _sipp: Sipp = field(init=False)
+    _is_dead: bool = False
 
     def __post_init__(self) -> None:
         self._rang: asyncio.Queue[PhoneCall] = asyncio.Queue()
@@ -306,6 +309,13 @@ class Phone:
     async def unregisters(self) -> None:
         """Take the registration back; the phone itself stays on."""
         await self.registers(expires=0)
+
+    def loses_power(self) -> None:
+        """Without a word to anybody; it stays registered, and is silent for good."""
+        os.kill(self._sipp.pid, signal.SIGKILL)
+        self._is_dead = True
+        for call in self.calls:
+            call._close()
 
     async def _login(self, contact: str) -> int:
         """One REGISTER; its final status."""
@@ -370,7 +380,7 @@ async def phone_registers(
             yield phone
         finally:
             with suppress(TimeoutError, SippFailed):  # the exchange may be gone
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(0 if phone._is_dead else _PATIENCE):
                     await phone.hangs_up()
                     await phone.unregisters()
             for call in phone.calls:

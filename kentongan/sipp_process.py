@@ -87,6 +87,7 @@ class Sipp:
 
     def __init__(self, room: Path, address: Address, tells: Callable[[Message], None]) -> None:
         self.address, self.room, self._tells, self._trace = address, room, tells, _Trace()
+        self.pid = 0
         self.fifo = room / "trace"
         os.mkfifo(self.fifo)
         self._reader = os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -158,6 +159,7 @@ async def sipp_runs(
             )  # fmt: skip
         finally:
             os.close(stderr)
+        sipp.pid = process.pid
         try:
             yield sipp
         finally:

@@ -2,6 +2,7 @@
 each method is one operation of the table; everything hard is in the client.
 """
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -30,7 +31,7 @@ from telephony.ari_operations import (
     Gone,
     Operation,
 )
-from telephony.events import Bridge, Channel
+from telephony.events import Bridge, Channel, moment
 
 T = TypeVar("T")
 
@@ -61,6 +62,14 @@ class _System(msgspec.Struct):
 
 class _Info(msgspec.Struct):
     system: _System
+
+
+class _Status(msgspec.Struct):
+    startup_time: str
+
+
+class _Standing(msgspec.Struct):
+    status: _Status
 
 
 class Channels:
@@ -209,6 +218,10 @@ class Asterisk:
     async def version(self) -> str:
         """For example "22.10.1"; a distribution may append to it."""
         return (await self._ari.ask(_Info, ASTERISK_INFO, only="system")).system.version
+
+    async def started_at(self) -> datetime | None:
+        """When this Asterisk was started: another moment, another Asterisk, and none of the calls from before."""
+        return moment((await self._ari.ask(_Standing, ASTERISK_INFO, only="status")).status.startup_time)
 
     async def ping(self) -> None:
         """Returns if Asterisk answers."""

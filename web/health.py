@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -79,13 +80,35 @@ def asterisk(connected: Callable[[], bool], version: Callable[[], Awaitable[str]
     return look
 
 
-def phones(connected: Callable[[], bool]) -> Callable[[], Awaitable[Verdict]]:
-    """Asterisk tells which phones are there: without it nobody would be rung."""
+def phones(connected: Callable[[], bool], missed: Callable[[], list[str]]) -> Callable[[], Awaitable[Verdict]]:
+    """Asterisk tells which phones are there: without it nobody would be rung. `missed`: whose phone was there before
+    Asterisk was away, and is not back."""
 
     async def look() -> Verdict:
-        return (True, "their states are told") if connected() else (False, "no word of them from Asterisk (AMI)")
+        if not connected():
+            return False, "no word of them from Asterisk (AMI)"
+        if lost := missed():
+            return False, f"not back since Asterisk was away: {', '.join(lost)}"
+        return True, "their states are told"
 
     return look
+
+
+def trunk(last_call: Callable[[], datetime | None], since: Callable[[], datetime | None]
+          ) -> Callable[[], Awaitable[Verdict]]:
+    """Carriers send calls and register nowhere: whether one gets through is known when it does."""
+
+    async def look() -> Verdict:
+        call, began = last_call(), since()
+        if call is None or began is None or call < began:
+            return True, "no call yet" + (f" since Asterisk was started at {_told(began)}" if began else "")
+        return True, f"last call at {_told(call)}"
+
+    return look
+
+
+def _told(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(" ", "seconds")
 
 
 def database(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitable[Verdict]]:

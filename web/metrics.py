@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from calls.centre import Centre
 from calls.invariants import Rule
 from calls.journal import Journal, Note
-from calls.stages import ARRIVED, ENDED, TALKING, Outcome, Stage, outcome
+from calls.stages import ARRIVED, ENDED, EXCHANGE, TALKING, Outcome, Stage, outcome
 from routing.operators import State
 
 #: Kinds of notes that somebody should look into.
@@ -76,12 +76,13 @@ class Metrics:
             self._remember(note.call_id, {stage for stage in _STAGES if stage == note.facts.get("stage")}, None)
         elif note.kind == "way out":            # the dialplan alone has seen it to its end
             self._forget(note.call_id)
-            self._calls.labels(str(Outcome.HANDED_BACK)).inc()
+            self._calls.labels(str(outcome([Stage.HANDED_BACK], note.facts.get("by")))).inc()
 
     def _enters(self, call_id: str, stage: Stage, note: Note) -> None:
         if stage is ENDED:
             path = self._paths.get(call_id)
-            self._calls.labels(UNKNOWN if path is None else str(outcome(path))).inc()
+            by = note.facts.get("by")
+            self._calls.labels(UNKNOWN if path is None and by != EXCHANGE else str(outcome(path or (), by))).inc()
             self._forget(call_id)
         elif stage is ARRIVED:
             self._remember(call_id, {ARRIVED}, _moment(note.facts.get("arrived_at")) or note.at)

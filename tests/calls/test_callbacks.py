@@ -51,7 +51,8 @@ NUMBER, OTHER = "0800555001", "0800555002"
 
 @pytest.mark.parametrize(("outcome", "talked_for", "is_wanted"), [
     (Outcome.ABANDONED, None, True), (Outcome.ABANDONED, 0.0, True), (Outcome.ANSWERED, None, False),
-    (Outcome.HANDED_BACK, None, True), (Outcome.HANDED_BACK, 0.0, True), (Outcome.HANDED_BACK, 0.4, False)])
+    (Outcome.HANDED_BACK, None, True), (Outcome.HANDED_BACK, 0.0, True), (Outcome.HANDED_BACK, 0.4, False),
+    (Outcome.CUT, None, True), (Outcome.CUT, 9.0, True)])
 def test_who_talked_to_nobody_is_called_back(outcome, talked_for, is_wanted):
     assert wanted(outcome, talked_for) is is_wanted
 

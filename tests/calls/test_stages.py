@@ -80,5 +80,10 @@ def test_the_outcome_is_read_off_the_path(path: list[Stage], said: Outcome) -> N
     assert outcome(path) is said
 
 
+@pytest.mark.parametrize("path", [row[1] for row in PATHS], ids=[row[0] for row in PATHS])
+def test_what_the_exchange_cut_was_cut_wherever_it_stood(path: list[Stage]) -> None:
+    assert outcome(path, "exchange") is Outcome.CUT
+
+
 def test_the_words_of_the_stages_are_those_of_the_journal() -> None:
     assert list(Stage) == ["arrived", "menu", "queued", "offered", "talking", "handed_back", "ended"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from telephony import events
 from telephony.agi import WayOut
-from telephony.ari_operations import AriError, Gone
+from telephony.ari_operations import AriError, AriUnreachable, Gone
 
 #: seconds between a command and its effect, and between that and its answer
 WAY = 0.001
@@ -84,7 +84,23 @@ class FakeAsterisk:
         self.phones: dict[str, Phone] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.commands: list[tuple[float, str]] = []  #: when, and what
+        self.since = now()  #: when it was started
+        self.is_dead = False
         self._calls = 0
+
+    def dies(self) -> None:
+        """All at once, without a word; every command fails until it is started again."""
+        self.is_dead = True
+        for task in list(self.tasks):
+            task.cancel()
+        for channel in self.up.values():
+            channel.gone.set()
+            channel.silent.set()
+        self.up.clear()
+        self.mixes.clear()
+
+    def is_started_again(self) -> None:
+        self.is_dead, self.since = False, now()
 
     # --- the people
 
@@ -215,6 +231,8 @@ class FakeAsterisk:
     async def command(self, word: str, effect: Callable[[], Any], after: Channel | None = None) -> Any:
         """One request: on its way, carried out (after a prompt, if it must wait for one), answered."""
         self.commands.append((asyncio.get_running_loop().time(), word))
+        if self.is_dead:
+            raise AriUnreachable(0, "-", "-", "it is dead")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._begin(self._carry_out(effect, after, done))
         return await done
@@ -222,9 +240,14 @@ class FakeAsterisk:
     async def _carry_out(
         self, effect: Callable[[], Any], after: Channel | None, done: asyncio.Future[Any]
     ) -> None:
-        await asyncio.sleep(WAY)
-        if after is not None:
-            await after.silent.wait()
+        try:
+            await asyncio.sleep(WAY)
+            if after is not None:
+                await after.silent.wait()
+        except asyncio.CancelledError:
+            if self.is_dead and not done.done():
+                done.set_exception(AriUnreachable(0, "-", "-", "it has died"))
+            raise
         answer, refusal = None, None
         try:
             answer = effect()

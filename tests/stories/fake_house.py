@@ -200,7 +200,8 @@ class FakeHouse(House):
 
     async def _look(self) -> Snapshot:
         channels, bridges = await self.line.channels.list(), await self.line.bridges.list()
-        return Snapshot(channels, bridges, {channel.id for channel in self.asterisk.up.values() if channel.ours})
+        ours = {channel.id for channel in self.asterisk.up.values() if channel.ours}
+        return Snapshot(channels, bridges, ours, self.asterisk.since)
 
     async def close(self) -> None:
         """Everybody goes."""

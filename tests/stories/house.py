@@ -255,7 +255,7 @@ class House(ABC):
         for note in notes:
             if note.kind == "adopted":
                 stage = Stage(note.facts["stage"])
-            elif note.kind in set(Stage) and "ended_at" not in note.facts:      # (an earlier story's, seen by nobody)
+            elif note.kind in set(Stage) and not (stage is None and "ended_at" in note.facts):  # (an earlier story's)
                 to = Stage(note.kind)
                 assert to is Stage.ARRIVED if stage is None else to in STEPS[stage], self.told()
                 stage = to

@@ -1,5 +1,6 @@
 """The whole service as `kentongan run` starts it, in a process of its own: killed, stopped and absent, with callers on
 the line. Everybody reaches a human all the same."""
+import asyncio
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from kentongan.ground import lay, phones
@@ -48,6 +50,16 @@ class Centre:
         answer = await self.doors.until(
             is_so, lambda answer: answer["items"] and answer["items"][0]["stage"] == is_so, "/api/calls?limit=1")
         return answer["items"][0]
+
+    async def fault(self, check: str) -> str:
+        """What the health page says of it, once it finds something wrong with it."""
+        async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+            while True:
+                async with http.get(f"{self.settings.public_url}/healthz") as answer:
+                    found = (await answer.json())["checks"]
+                if not found[check]["ok"]:
+                    return str(found[check]["says"])
+                await asyncio.sleep(0.1)
 
     async def on_shift(self) -> dict[str, Any]:
         """Somebody who is."""

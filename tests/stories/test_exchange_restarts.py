@@ -1,0 +1,124 @@
+"""Asterisk dies and is started again: nobody who was on the line is forgotten, and nobody has to start us again."""
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from db.models import Callback
+from kentongan.ground import lay, phones
+from kentongan.settings import own_asterisk, secrets_of
+from kentongan.sipp import Key, Tone, dial
+from kentongan.stage import until_healthy
+from routing.operators import OFFERED, TALKING
+from tests.stories.fake_house import FakeHouse
+from tests.stories.test_killed import Centre, centre
+
+CUT = "cut by the exchange"
+
+
+@pytest.fixture
+async def fake(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[FakeHouse]:
+    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
+    house = FakeHouse(tmp_path / "kentongan.db", tmp_path / "menu.toml")
+    await looks(house)
+    yield house
+    await house.close()
+
+
+async def looks(house: FakeHouse) -> None:
+    await house.centre.reconcile(house._look, at_once=True)
+
+
+@pytest.mark.looptime(idle_step=0.01, idle_timeout=0.5)
+@pytest.mark.parametrize("away_for", [0.5, 4, 30])
+@pytest.mark.parametrize("stood", ["arrived", "menu", "queued", "offered", "talking"])
+async def test_wherever_a_call_stood_it_is_closed_as_cut_by_the_exchange(
+    fake: FakeHouse, stood: str, away_for: float,
+) -> None:
+    await fake.phone("op01", answers_after=None if stood in ("queued", "offered") else 0.5)
+    if stood == "queued":
+        fake.acd.pause("op01", "not yet")
+    caller = await fake.dials(keys="" if stood in ("arrived", "menu") else "1")
+    await fake.until(caller, stood)
+    fake.asterisk.dies()
+    fake.centre.hears_nothing()
+    died_at = fake.notes[-1].at
+    await asyncio.sleep(away_for)
+    fake.asterisk.is_started_again()
+    await looks(fake)
+    await fake.comes(lambda: caller.call_id not in fake.centre.calls or None, "end of the call")
+    handed_back = fake.path(caller)[-1] == "handed_back"        # we had given up before it was back
+    if not handed_back:
+        assert (await fake.over(caller)).outcome == CUT
+        [end] = [note for note in fake.of(caller) if note.kind == "ended"]
+        assert end.facts["ended_at"] >= died_at.isoformat()
+        with fake._reads() as connection:
+            assert connection.scalar(select(func.count()).select_from(Callback)) == 1
+    assert away_for > 4 or not handed_back
+    assert fake.desk("op01").state not in (OFFERED, TALKING)
+
+
+async def of_calls(house: Centre, *numbers: str) -> list[Any]:
+    """The newest calls of these numbers, once they are over."""
+    def over(answer: Any) -> bool:
+        return [row for row in answer["items"] if row["stage"] == "ended" and row["caller_number"][-3:] in numbers]
+    answer = await house.doors.until("end of them", lambda answer: len(over(answer)) == len(numbers), "/api/calls")
+    return over(answer)
+
+
+@pytest.mark.asterisk
+@pytest.mark.timeout(90)
+async def test_asterisk_restarts_and_what_it_cut_is_on_record_with_recording_and_call_back() -> None:
+    """Sentence 6: records closed, partial recordings saved, call-back tasks made, phones watched until they are back;
+    no restart of ours."""
+    async with (
+        centre() as house,
+        house.operator(answers_after=0.1) as phone,
+        AsyncExitStack() as second,
+        dial("112", to=house.sip, number="0800555001", voice=Tone(440), keys=[Key(0.3, "1")]),
+        dial("112", to=house.sip, number="0800555002", voice=Tone(440), keys=[Key(1, "1")]),
+    ):
+        await phone.picked_up()
+        await house.call("queued")
+        *_, other = [row for row in phones(house.settings, await lay(house.settings)) if row["on_shift"]]
+        assert other["user"] != phone.user
+        away = await second.enter_async_context(house.phone(other, answers_after=None))
+        await house.doors.until("log-in", lambda answer: logged_in(answer) >= {phone.user, away.user}, "/api/operators")
+        asterisk = own_asterisk(house.settings, secrets_of(house.settings, []))
+        died = asterisk.pid
+        assert died is not None
+        away.loses_power()
+        os.kill(died, signal.SIGKILL)
+        cut = await of_calls(house, "001", "002")
+        assert [call["outcome"] for call in cut] == [CUT, CUT]
+        assert asterisk.pid not in (None, died)
+        tasks = await house.doors.get("/api/callbacks")
+        assert sorted(task["number"][-3:] for task in tasks["items"]) == ["001", "002"]
+        for call in cut:
+            told = await house.doors.until("archive", is_archived, f"/api/calls/{call['id']}")
+            [recording] = told["recordings"]
+            lasted = datetime.fromisoformat(call["ended_at"]) - datetime.fromisoformat(call["arrived_at"])
+            assert lasted.total_seconds() - recording["duration_for"] <= 2
+        assert away.user in await house.fault("phones")
+        async with house.phone(other, answers_after=0.1):
+            await until_healthy(house.settings)
+            async with dial("112", to=house.sip, number="0800555003", voice=Tone(440), keys=[Key(0.3, "0")]):
+                await house.call("talking")
+        [answered] = await of_calls(house, "003")
+        assert answered["outcome"] == "answered"
+
+
+def logged_in(answer: Any) -> set[str]:
+    return {row["name"] for row in answer["items"] if row["state"] != "out"}
+
+
+def is_archived(call: Any) -> bool:
+    return [recording["state"] for recording in call["recordings"]] == ["archived"]
