@@ -13,9 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -31,7 +30,7 @@ from kentongan.ground import lay, phones
 from kentongan.rtp import Tone
 from kentongan.settings import Settings, load
 from kentongan.sipp import Key, Phone, PhoneCall, dial, phone_registers
-from kentongan.stage import Doors, doors_of, environment_of, own_place, service
+from kentongan.stage import Doors, doors_of, environment_of, everybody_works, own_place, service
 
 OPERATORS = 6
 AGENCIES = ("damkar", "psc119", "polres", "bpbd")
@@ -67,7 +66,7 @@ class Day:
                 self.questions[category["code"]] = [
                     question["key"] for question in category["script"]["questions"] if question["required"]]
             staff = phones(self.settings, await lay(self.settings))[:OPERATORS]
-            await self._everybody_works(admin, [row["user"] for row in staff])
+            await everybody_works(admin, [row["user"] for row in staff], self.settings.timezone)
             works: list[asyncio.Task[None]] = []
             works_go_on = await stack.enter_async_context(asyncio.TaskGroup())     # a fault of theirs ends the day
             for row in staff:
@@ -89,14 +88,6 @@ class Day:
     @property
     def _sip(self) -> tuple[str, int]:
         return self.settings.host, self.settings.sip_port
-
-    async def _everybody_works(self, admin: Doors, names: list[str]) -> None:
-        """The roster of the day, brought in as an admin would: these people, in every shift of these days."""
-        today = datetime.now(ZoneInfo(self.settings.timezone)).date()
-        days = [today + timedelta(days=n) for n in (-1, 0, 1)]
-        shifts = [shift["code"] for shift in (await admin.get("/api/roster"))["shifts"]]
-        rows = [f"{day},{shift},{name}" for day in days for shift in shifts for name in names]
-        await admin.brings("/api/roster.csv", "text/csv", "\n".join(["day,shift,operator", *rows]) + "\n")
 
     # --- callers
 

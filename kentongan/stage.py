@@ -6,9 +6,11 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -154,3 +156,12 @@ async def doors_of(settings: Settings, token: str | None = None) -> AsyncIterato
     headers = {"Authorization": f"Bearer {token or secrets_of(settings, []).api}"}
     async with aiohttp.ClientSession(settings.public_url, headers=headers) as http:
         yield Doors(http)
+
+
+async def everybody_works(admin: Doors, names: Sequence[str], timezone: str) -> None:
+    """A roster brought in as an admin would: these people, in every shift from yesterday to tomorrow."""
+    today = datetime.now(ZoneInfo(timezone)).date()
+    days = [today + timedelta(days=n) for n in (-1, 0, 1)]
+    shifts = [shift["code"] for shift in (await admin.get("/api/roster"))["shifts"]]
+    rows = [f"{day},{shift},{name}" for day in days for shift in shifts for name in names]
+    await admin.brings("/api/roster.csv", "text/csv", "\n".join(["day,shift,operator", *rows]) + "\n")
