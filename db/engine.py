@@ -91,6 +91,12 @@ def is_current(url: str) -> bool:
         engine.dispose()
 
 
+def in_words(fault: BaseException) -> str:
+    """What the database says, for a person: one line without any value."""
+    said = str(getattr(fault, "orig", None) or fault).strip().partition("\n")[0]
+    return f"{type(fault).__name__}: {said}" if said else type(fault).__name__
+
+
 def alembic_config(connection: Connection) -> Config:
     """Alembic's configuration for this open connection; no ini file that a wheel could forget."""
     config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})

@@ -1,6 +1,7 @@
 """The porch: the ground that everything stands on: the database with its tables and seed, the roster's rows, the
 secrets. Laid by whoever comes first; again is harmless."""
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,14 +9,21 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
-from db.engine import async_engine, migrate
+from db.engine import async_engine, in_words, migrate
 from db.models import Operator
+from kentongan import last_known
 from kentongan.settings import Secrets, Settings, secrets_of
 from people import store as people
 from routing import roster, store
 from tickets import areas_store, setup_store
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a database gets at the start; then the service starts without it.
+DATABASE_WITHIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Ground:
     operators: Sequence[Operator]
     on_shift: set[str]          #: operators, now
     secrets: Secrets
+    laid: bool = True           #: False: recalled, since the database is away
 
 
 async def lay(settings: Settings) -> Ground:
@@ -42,6 +51,25 @@ async def lay(settings: Settings) -> Ground:
             now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
             on_shift = roster.who_is_on(await store.near(session, now, zone), now, zone)
     return Ground(operators, on_shift, secrets_of(settings, [operator.name for operator in operators]))
+
+
+async def stand(settings: Settings) -> Ground:
+    """The ground laid; while the database is away, the ground as it was last known: calls are answered without it.
+
+    SQLAlchemyError, OSError or TimeoutError if it is away and nothing is known.
+    """
+    try:
+        async with asyncio.timeout(DATABASE_WITHIN):
+            return await lay(settings)
+    except (SQLAlchemyError, OSError, TimeoutError) as fault:
+        if (known := last_known.recall(settings.data)) is None:
+            raise
+        log.error("the database is away (%s): the service starts without it, with the operators and the roster that "
+                  "were known last", in_words(fault))
+    operators = [Operator(name=name, display_name=name, skills=skills, active=True)
+                 for name, skills in known.operators.items()]
+    on_shift = roster.who_is_on(known.plan, datetime.now(UTC), ZoneInfo(settings.timezone))
+    return Ground(operators, on_shift, secrets_of(settings, list(known.operators)), laid=False)
 
 
 def phones(settings: Settings, ground: Ground) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -30,8 +30,10 @@ from db.engine import async_engine, reading_session, sync_engine
 from ivr import build
 from ivr.menu_file import SEED, MenuFile
 from ivr.sound import SoundError
-from kentongan.ground import Ground, lay
+from kentongan import last_known
+from kentongan.ground import Ground, lay, stand
 from kentongan.guard import HEARTBEAT_FD, READY, STARTING
+from kentongan.last_known import Known
 from kentongan.settings import Settings, own_asterisk
 from recordings.archivist import Archivist
 from routing import roster
@@ -62,6 +64,8 @@ log = logging.getLogger(__name__)
 ROSTER_EVERY = 5.0
 #: Seconds between looks at what Asterisk holds.
 LOOK_EVERY = 5.0
+#: Seconds between looks at the house's own health.
+HEALTH_EVERY = 4.0
 #: Seconds before work beside the calls begins anew after a fault.
 AGAIN_AFTER = 1.0
 #: A loop that lags more than this many seconds is worth a warning.
@@ -97,6 +101,8 @@ class Service:
         self.prompts = settings.data / "prompts"
         self.journal = Journal(settings.data / "journal" / f"{settings.node}.jsonl",
                                JournalStore(self._engine, settings.node, ZoneInfo(settings.timezone)))
+        self._laid = ground.laid
+        self._known = last_known.recall(settings.data) or Known()
         self.acd = Acd(
             [Desk(operator.name, frozenset(operator.skills)) for operator in ground.operators],
             wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed)
@@ -116,6 +122,19 @@ class Service:
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
         self._lag = 0.0             #: seconds, worst since somebody asked
         self._wake_archivist, self._wake_outbox = asyncio.Event(), asyncio.Event()
+        self._recording_folders = settings.data / "spool", settings.data / "recordings"
+        self._archivist = Archivist(self.sessions, *self._recording_folders, self._wake_archivist)
+        self.health = Health({
+            "asterisk": health.asterisk(lambda: self.ari.connected, self.ari.asterisk.version),
+            "phones": health.phones(lambda: self.ami.connected, self._missed_phones),
+            "trunk": health.trunk(lambda: self._last_call_at, lambda: self.centre.exchange_since),
+            "database": health.database(self.sessions),
+            "journal": health.journal(self.journal),
+            "prompts": health.prompts(partial(build.missing, self.prompts)),
+            "menu": health.menu(self._menu_fault),
+            "disk": health.disk(self.settings.data, *self._recording_folders),
+            "recordings": health.recordings(lambda: self._archivist.trouble),
+        })
         self._up, self._ready = asyncio.Event(), asyncio.Event()     # events flow; doors are open
         self._phones_up = asyncio.Event()                            # AMI has been there
 
@@ -125,23 +144,25 @@ class Service:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._async_engine.dispose)
             stack.callback(self._engine.dispose)
+            for folder in self._recording_folders:
+                with suppress(OSError):             # the health page tells
+                    folder.mkdir(parents=True, exist_ok=True)
             self.journal.listen(self.bulletin.hears)
             self.journal.listen(self._hears)
             self.journal.on_commit(self._wake_archivist.set)
-            self.journal.open()
+            await asyncio.to_thread(self.journal.open)
             stack.push_async_callback(self.journal.close)
             await stack.enter_async_context(self.ari)
             http = await stack.enter_async_context(aiohttp.ClientSession())
             async with asyncio.TaskGroup() as tasks:
-                archivist = Archivist(self.sessions, self.settings.data / "spool", self.settings.data / "recordings",
-                                      self._wake_archivist)
                 outbox = Outbox(self.sessions, http, self._link, self._wake_outbox)
                 running = [tasks.create_task(work) for work in (
                     self.ari.run(), self.ami.run(),
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                     *(_again_and_again(work) for work in (
-                        self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._watch_lag,
-                        self.centre.mind_the_waiting, self._watch_centre, archivist.run, outbox.run,
+                        self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._watch_lag, self._watch_health,
+                        self.centre.mind_the_waiting, self._watch_centre,
+                        self._archivist.run, outbox.run,
                         partial(changes_store.tell, self.journal, self.sessions, self.settings.node))),
                 )]
                 try:
@@ -162,16 +183,7 @@ class Service:
         """As the doors see it."""
         return House(
             centre=self.centre, sessions=self.sessions, journal=self.journal,
-            health=Health({
-                "asterisk": health.asterisk(lambda: self.ari.connected, self.ari.asterisk.version),
-                "phones": health.phones(lambda: self.ami.connected, self._missed_phones),
-                "trunk": health.trunk(lambda: self._last_call_at, lambda: self.centre.exchange_since),
-                "database": health.database(self.sessions),
-                "journal": health.journal(lambda: self.journal.depth, lambda: self.journal.alive),
-                "prompts": health.prompts(partial(build.missing, self.prompts)),
-                "menu": health.menu(self._menu_fault),
-                "disk": health.disk(self.settings.data),
-            }),
+            health=self.health,
             metrics=Metrics(self.centre, self.journal, self.ari, self._worst_lag),
             api_token=self.secrets.api, link_secret=self.secrets.links, wake_outbox=self._wake_outbox,
             timezone=ZoneInfo(self.settings.timezone), data=self.settings.data, node=self.settings.node,
@@ -256,14 +268,26 @@ class Service:
 
     async def _follow_roster(self) -> None:
         while True:
-            with suppress(SQLAlchemyError):         # the database is away: whoever is on shift stays
-                now, zone = datetime.now(UTC), ZoneInfo(self.settings.timezone)
-                async with reading_session(self.sessions) as session:
-                    plan = await routing_store.near(session, now, zone)
-                    operators = await routing_store.operators(session)
-                self.acd.trained({operator.name: operator.skills for operator in operators})
-                self.acd.on_shift(roster.who_is_on(plan, now, zone))
+            now, zone = datetime.now(UTC), ZoneInfo(self.settings.timezone)
+            with suppress(SQLAlchemyError, OSError, TimeoutError):      # the database is away: what is known goes on
+                await self._ask_the_roster(now, zone)
+            if self._known.operators:
+                self.acd.trained(self._known.operators)
+                self.acd.on_shift(roster.who_is_on(self._known.plan, now, zone))
             await asyncio.sleep(ROSTER_EVERY)
+
+    async def _ask_the_roster(self, now: datetime, zone: tzinfo) -> None:
+        if not self._laid:
+            await lay(self.settings)
+            self._laid = True
+            log.warning("the database is back; its tables are this version's")
+        async with asyncio.timeout(ROSTER_EVERY), reading_session(self.sessions) as session:
+            plan = await routing_store.near(session, now, zone)
+            operators = await routing_store.operators(session)
+        known = Known({operator.name: sorted(operator.skills) for operator in operators}, plan)
+        if known != self._known:
+            self._known = known
+            await asyncio.to_thread(last_known.keep, self.settings.data, known)
 
     # --- watching ourselves
 
@@ -276,6 +300,19 @@ class Service:
             return frozenset(bridge.id for bridge in await self.ari.bridges.list()) if self.ari.connected else None
         except AriError:
             return None
+
+    async def _watch_health(self) -> None:
+        """What begins or ceases to be wrong stands in the log, whoever asks for it."""
+        failing: set[str] = set()
+        while True:
+            await asyncio.sleep(HEALTH_EVERY)
+            checks = await self.health()
+            for check in checks:
+                if not check.ok and check.name not in failing:
+                    log.error("alarm: %s: %s", check.name, check.says)
+                elif check.ok and check.name in failing:
+                    log.warning("well again: %s: %s", check.name, check.says)
+            failing = {check.name for check in checks if not check.ok}
 
     async def _watch_lag(self) -> None:
         loop = asyncio.get_running_loop()
@@ -315,7 +352,7 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopping.set)
         pulse = [STARTING]
         heart = await stack.enter_async_context(beside(_beat(pulse)))
-        service = Service(settings, await lay(settings))
+        service = Service(settings, await stand(settings))
         try:
             await asyncio.to_thread(build.build, service.prompts)
         except SoundError as wrong:             # what stood there before still stands; the health page tells

@@ -36,12 +36,18 @@ PEAKS_PER_SECOND = 20
 BIT_RATE = "40k"
 #: dBFS that stand for digital silence
 SILENCE = -96.0
+#: how the worker's end says that it is not the recording's fault (EX_TEMPFAIL)
+NOT_NOW = 75
 #: how far an archive may differ from its raw recording: seconds, dB, and below which dBFS nothing is compared
 LENGTH_OFF, LEVEL_OFF, QUIET = 0.1, 3.0, -60.0
 
 
 class ArchiveError(Exception):
     """No archive could be made or believed; the message says why. The raw file is untouched."""
+
+
+class NotNowError(ArchiveError):
+    """It is not the recording's fault: no room, no ffmpeg. Later it may go well."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ class Archived:
 
 
 async def archive(raw: Path, ogg: Path, peaks: Path) -> Archived:
-    """Makes `ogg` and `peaks` from `raw` in a process of its own. ArchiveError says what went wrong."""
+    """Makes `ogg` and `peaks` from `raw` in a process of its own. ArchiveError says what went wrong; OSError: there can
+    be no process now."""
     patience = _patience(raw)
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "recordings.archive", *(str(path.absolute()) for path in (raw, ogg, peaks)),
@@ -75,7 +82,8 @@ async def archive(raw: Path, ogg: Path, peaks: Path) -> Archived:
             os.killpg(worker.pid, signal.SIGKILL)           # its ffmpeg too, if we are stopped in the middle
         await worker.communicate()                          # and neither it nor its pipes outlive our loop
     if worker.returncode:
-        raise ArchiveError(_last_line(complaint) or f"the worker ended with {worker.returncode}")
+        kind = NotNowError if worker.returncode == NOT_NOW else ArchiveError
+        raise kind(_last_line(complaint) or f"the worker ended with {worker.returncode}")
     return Archived(**json.loads(said))
 
 
@@ -92,9 +100,9 @@ def assemble(raw: Path, ogg: Path, peaks: Path) -> Archived:
     with _alone_with(raw) as size:
         if size < FRAME:
             raise ArchiveError(f"the raw file holds {size} bytes: nothing was recorded")
-        ogg.parent.mkdir(parents=True, exist_ok=True)
         fresh_ogg, fresh_peaks = (path.with_name(f".{path.name}.part") for path in (ogg, peaks))
         try:
+            ogg.parent.mkdir(parents=True, exist_ok=True)
             whole = size - size % FRAME
             source = Measure(points=True)
             with raw.open("rb") as file:
@@ -106,10 +114,11 @@ def assemble(raw: Path, ogg: Path, peaks: Path) -> Archived:
             for fresh, path in ((fresh_peaks, peaks), (fresh_ogg, ogg)):
                 _put(fresh, path)
         except OSError as fault:
-            raise ArchiveError(f"the archive cannot be written: {fault}") from fault
+            raise NotNowError(f"the archive cannot be written: {fault}") from fault
         finally:
-            fresh_ogg.unlink(missing_ok=True)
-            fresh_peaks.unlink(missing_ok=True)
+            with contextlib.suppress(NotADirectoryError):
+                fresh_ogg.unlink(missing_ok=True)
+                fresh_peaks.unlink(missing_ok=True)
     return result
 
 
@@ -171,7 +180,7 @@ def _alone_with(raw: Path) -> Iterator[int]:
 
 def _ffmpeg() -> str:
     if (found := shutil.which("ffmpeg")) is None:
-        raise ArchiveError("ffmpeg is not installed and archives need it: apt install ffmpeg")
+        raise NotNowError("ffmpeg is not installed and archives need it: apt install ffmpeg")
     return found
 
 
@@ -182,8 +191,8 @@ def _encode(raw: Path, ogg: Path) -> None:
     opus = ("-c:a", "libopus", "-b:a", BIT_RATE, "-vbr", "constrained", "-f", "ogg", f"file:{ogg}")
     command = [_ffmpeg(), "-nostdin", "-v", "error", "-y", *_SHAPE, "-i", f"file:{raw}", *opus]
     done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        raise ArchiveError(f"ffmpeg cannot encode: {_last_line(done.stderr)}")
+    if done.returncode or done.stderr:          # (on a full disk ffmpeg complains, and ends with 0)
+        raise NotNowError(f"ffmpeg cannot encode: {_last_line(done.stderr) or f'it ended with {done.returncode}'}")
 
 
 def _decode(ogg: Path) -> Measure:
@@ -238,7 +247,8 @@ def main() -> None:
     try:
         print(json.dumps(asdict(assemble(given.raw, given.ogg, given.peaks))))
     except ArchiveError as fault:
-        sys.exit(str(fault))
+        print(fault, file=sys.stderr)
+        sys.exit(NOT_NOW if isinstance(fault, NotNowError) else 1)
 
 
 if __name__ == "__main__":

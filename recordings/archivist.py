@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from db.engine import reading_session
 from recordings import store
-from recordings.archive import ArchiveError, archive
+from recordings.archive import ArchiveError, NotNowError, archive
 from recordings.gaps import gaps
 from recordings.names import archive_names, raw_name
 from recordings.store import Waiting
@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 SETTLED_AFTER = 3.0
 #: seconds to wait after the first failure and after the second; the third is the last
 BACK_OFF = (10.0, 120.0)
+#: seconds between attempts while no archive can be made of anything (no room): as often as it takes
+NOT_NOW = 10.0
+#: a call that lasted so many seconds and has no sound at all tells that nothing is recorded
+TOO_LONG_FOR_SILENCE = 10.0
 #: seconds between two looks when nobody wakes us, and after the database did not answer
 LOOK_EVERY = 30.0
 
@@ -52,6 +56,7 @@ class Archivist:
         self._sessions, self._spool, self._root, self._wake = sessions, spool, archive_root, wake
         self._settled_after, self._back_off = settled_after, back_off
         self._watches: dict[int, _Watch] = {}
+        self.trouble: str | None = None     #: why calls are not recorded or archived now, for a person
 
     async def run(self) -> None:
         """For ever. `wake` is set by whoever has ended a call; without it we look every LOOK_EVERY seconds."""
@@ -124,6 +129,8 @@ class Archivist:
                     await self._bring(recording, watch.seen)
             except SQLAlchemyError:
                 raise                                       # no fault of the recording
+            except (NotNowError, OSError) as fault:         # nor this
+                return self._later(recording, watch, str(fault))
             except Exception as fault:
                 if watch.failures < len(self._back_off):
                     return self._again(recording, watch, str(fault))
@@ -137,6 +144,8 @@ class Archivist:
         async with self._sessions.begin() as session:
             await store.missing(session, recording.id, why, gaps(0, _length(recording), 0))
         log.error("call %s has no recording: %s", recording.call_id, why)
+        if _length(recording) >= TOO_LONG_FOR_SILENCE:
+            self.trouble = f"the last call has no recording ({why}): look at the spool and at Asterisk's log"
 
     async def _bring(self, recording: Waiting, seen: _Look) -> None:
         """One recording into the archive, its row committed, and only then its raw file away."""
@@ -149,6 +158,7 @@ class Archivist:
         async with self._sessions.begin() as session:
             await store.archived(session, recording.id, made, archive_name, peaks_name, lacking)
         self._delete(recording.raw_name)
+        self.trouble = None
         for gap in lacking:
             log.warning("call %s was not recorded as a whole: %s", recording.call_id, gap.why)
 
@@ -156,6 +166,12 @@ class Archivist:
         watch.not_before = asyncio.get_running_loop().time() + self._back_off[watch.failures]
         watch.failures += 1
         log.warning("recording of call %s is not archived yet: %s", recording.call_id, why)
+
+    def _later(self, recording: Waiting, watch: _Watch, why: str) -> None:
+        watch.not_before = asyncio.get_running_loop().time() + NOT_NOW
+        if self.trouble is None:
+            log.error("recording of call %s waits, its raw file is kept: %s", recording.call_id, why)
+        self.trouble = f"no archive can be made; raw files are kept and wait: {why}"
 
     async def _give_up(self, recording: Waiting, why: str) -> None:
         async with self._sessions.begin() as session:

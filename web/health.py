@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 1.0
 #: Notes that the database may lag behind.
 DEEPEST_JOURNAL = 1000
+#: Seconds that it may lag behind.
+LATEST_JOURNAL = 3.0
 _GB = 1_000_000_000
 
 #: Whether it is well, and what there is to say about it.
@@ -121,14 +124,32 @@ def database(sessions: async_sessionmaker[AsyncSession]) -> Callable[[], Awaitab
     return look
 
 
-def journal(depth: Callable[[], int], alive: Callable[[], bool]) -> Callable[[], Awaitable[Verdict]]:
-    """Its writer lives, and the database is not far behind."""
+class Books(Protocol):
+    """What is asked of the journal."""
+
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def behind_for(self) -> float: ...
+    @property
+    def file_fault(self) -> str | None: ...
+
+
+def journal(books: Books) -> Callable[[], Awaitable[Verdict]]:
+    """Its writers live, the database follows, and this node's own file can be written."""
 
     async def look() -> Verdict:
-        if not alive():
+        if not books.alive:
             return False, "its writer has ended: notes are not stored; start the service again"
-        behind = depth()
-        return behind < DEEPEST_JOURNAL, f"{behind} notes are not in the database yet"
+        behind, late = books.depth, books.behind_for >= LATEST_JOURNAL
+        says = f"{behind} notes are not in the database yet"
+        if late:
+            says += f", for {books.behind_for:.0f} s; they wait in this node's file and come in by themselves"
+        if (fault := books.file_fault) is not None:
+            says += f"; this node's file cannot be written ({fault}): a crash loses what the database lacks"
+        return behind < DEEPEST_JOURNAL and not late and fault is None, says
 
     return look
 
@@ -146,13 +167,15 @@ def prompts(missing: Callable[[], list[str]]) -> Callable[[], Awaitable[Verdict]
     return look
 
 
-def disk(folder: Path) -> Callable[[], Awaitable[Verdict]]:
-    """There is room where the recordings go: 1 GB, or 5 % of a small disk."""
+def disk(*folders: Path) -> Callable[[], Awaitable[Verdict]]:
+    """There is room where data and recordings go: 1 GB, or 5 % of a small disk. Each may have a disk of its own."""
 
     async def look() -> Verdict:
-        size = await asyncio.to_thread(shutil.disk_usage, folder)
+        sizes = {folder: await asyncio.to_thread(shutil.disk_usage, folder) for folder in folders}
+        folder, size = min(sizes.items(), key=lambda one: (has_room(one[1].free, one[1].total), one[1].free))
         share = size.free / size.total if size.total else 0.0
-        return has_room(size.free, size.total), f"{size.free / _GB:.1f} GB free ({share:.0%})"
+        where = f" for {folder.name}/" if folder != folders[0] else ""
+        return has_room(size.free, size.total), f"{size.free / _GB:.1f} GB free ({share:.0%}){where}"
 
     return look
 
@@ -168,5 +191,15 @@ def menu(fault: Callable[[], str | None]) -> Callable[[], Awaitable[Verdict]]:
     async def look() -> Verdict:
         wrong = fault()
         return wrong is None, "in force" if wrong is None else f"the last good one is in force; refused: {wrong}"
+
+    return look
+
+
+def recordings(trouble: Callable[[], str | None]) -> Callable[[], Awaitable[Verdict]]:
+    """Calls are recorded and archives are made. `trouble` says why not."""
+
+    async def look() -> Verdict:
+        wrong = trouble()
+        return wrong is None, "archived as they come" if wrong is None else wrong
 
     return look

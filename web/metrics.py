@@ -5,11 +5,11 @@ No label holds a number, a name or the id of a call.
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -18,6 +18,7 @@ from calls.invariants import Rule
 from calls.journal import Journal, Note
 from calls.stages import ARRIVED, ENDED, EXCHANGE, TALKING, Outcome, Stage, outcome
 from routing.operators import State
+from web.health import Check
 
 #: Kinds of notes that somebody should look into.
 ALARMS = ("unanswered", "desk lost")
@@ -47,6 +48,8 @@ class Metrics:
         self._breaches = Counter("kentongan_breaches", "What must never be, and was", ["rule"], registry=self._registry)
         self._answered = Histogram("kentongan_answer_seconds", "From the arrival at the trunk to the operator's voice",
                                    buckets=(5, 10, 15, 20, 30, 60, 120), registry=self._registry)
+        self._failing = Gauge("kentongan_failing", "1 where /healthz says what is wrong", ["check"],
+                              registry=self._registry)
         for word in (*Outcome, UNKNOWN):
             self._calls.labels(str(word))
         for kind in ALARMS:
@@ -58,8 +61,10 @@ class Metrics:
         self._registry.register(_AtScrape(centre, journal, ari, worst_lag, now))
         journal.listen(self.hears)
 
-    def text(self) -> bytes:
-        """All figures in Prometheus' text format."""
+    def text(self, checks: Iterable[Check] = ()) -> bytes:
+        """All figures in Prometheus' text format, and what has just been found of the house's health."""
+        for check in checks:
+            self._failing.labels(check.name).set(not check.ok)
         return generate_latest(self._registry)
 
     def hears(self, note: Note) -> None:
@@ -134,6 +139,8 @@ class _AtScrape(Collector):
         yield GaugeMetricFamily("kentongan_desks_free", "Desks that would be rung now",
                                 sum(desk.why_not_free() is None for desk in self._centre.acd.desks.values()))
         yield GaugeMetricFamily("kentongan_journal_depth", "Notes the database does not have yet", self._journal.depth)
+        yield GaugeMetricFamily("kentongan_journal_behind_seconds", "Since the database last had every note",
+                                self._journal.behind_for)
         yield GaugeMetricFamily("kentongan_loop_lag_seconds", "Worst since the last look", self._worst_lag())
         yield CounterMetricFamily("kentongan_ari_requests", "Commands given to Asterisk", self._ari.requests)
         yield CounterMetricFamily("kentongan_ari_failures", "Commands that were not carried out", self._ari.failures)

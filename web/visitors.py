@@ -35,6 +35,6 @@ def router(house: House) -> APIRouter:
 
     @routes.get("/metrics")
     async def metrics() -> Response:
-        return Response(house.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(house.metrics.text(await house.health()), media_type=CONTENT_TYPE_LATEST)
 
     return routes

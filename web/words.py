@@ -57,7 +57,8 @@ ID = Words(
     all_well="Semua sistem berjalan baik.",
     look_at="Perlu perhatian:",
     checks={"asterisk": "sentral telepon", "database": "basis data", "journal": "buku catatan panggilan",
-            "prompts": "suara sapaan", "disk": "ruang penyimpanan", "menu": "menu suara"},
+            "prompts": "suara sapaan", "disk": "ruang penyimpanan", "menu": "menu suara",
+            "recordings": "rekaman"},
     refreshed="Diperbarui setiap 5 detik",
     other=("/?lang=en", "English"),
 )
@@ -91,7 +92,8 @@ EN = Words(
     all_well="All systems are well.",
     look_at="Needs a look:",
     checks={"asterisk": "telephone exchange", "database": "database", "journal": "journal of calls",
-            "prompts": "spoken prompts", "disk": "disk space", "menu": "voice menu"},
+            "prompts": "spoken prompts", "disk": "disk space", "menu": "voice menu",
+            "recordings": "recordings"},
     refreshed="Refreshed every 5 seconds",
     other=("/", "Bahasa Indonesia"),
 )

@@ -37,12 +37,12 @@ class House:
         self.engine, self.sessions, self.wake = engine, sessions, asyncio.Event()
 
     @asynccontextmanager
-    async def at_work(self, settled_after: float = 0.0) -> AsyncIterator[None]:
+    async def at_work(self, settled_after: float = 0.0) -> AsyncIterator[Archivist]:
         """An archivist is at work during the body."""
         archivist = Archivist(self.sessions, self.spool, self.archive, self.wake, settled_after, (0.01, 0.01))
         task = asyncio.create_task(archivist.run())
         try:
-            yield
+            yield archivist
         finally:
             assert not task.done(), task.exception()
             task.cancel()
@@ -70,6 +70,12 @@ class House:
     async def gaps(self) -> list[tuple[float, float]]:
         async with self.sessions() as session:
             return [(gap.from_s, gap.to_s) for gap in await session.scalars(select(RecordingGap))]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be done now is tried again at once."""
+    monkeypatch.setattr(room, "NOT_NOW", 0.05)
 
 
 @pytest.fixture
@@ -233,6 +239,69 @@ async def test_a_faulty_or_missing_one_is_tried_again_after_a_restart(
         await house.becomes("archived", "c.2")
         await until(lambda: not raw.exists())
     assert await house.gaps() == []
+
+
+async def test_on_a_full_disk_the_raw_file_waits_as_long_as_it_takes_and_somebody_is_told(
+    house: House, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = record()
+    full = house.archive / f"2026/11/22/.{CALL}.ogg.part"
+    full.parent.mkdir(parents=True)
+    keep_full = asyncio.create_task(_keep_full(full))
+    async with house.at_work() as archivist:
+        await house.call_ends()
+        await until(lambda: archivist.trouble)
+        assert archivist.trouble is not None
+        assert archivist.trouble.startswith("no archive can be made; raw files are kept and wait: ffmpeg cannot encode")
+        [watch] = archivist._watches.values()
+        first = watch.not_before
+        await until(lambda: watch.not_before > first)
+        assert raw.exists()
+        assert (await house.row()).state == "waiting"
+        keep_full.cancel()
+        await house.becomes("archived")
+        await until(lambda: not raw.exists())
+        assert archivist.trouble is None
+    assert [each.levelno for each in caplog.records if CALL in each.getMessage()] == [logging.ERROR], "told once"
+
+
+async def _keep_full(place: Path) -> None:
+    """Whatever is written there finds no room."""
+    while True:
+        if not place.is_symlink():
+            place.symlink_to("/dev/full")
+        await asyncio.sleep(0.001)
+
+
+async def test_without_the_archives_place_nothing_is_faulty_and_the_archive_is_made_when_it_is_back(
+    house: House, record: Record
+) -> None:
+    raw = record()
+    house.archive.write_text("unmounted")
+    async with house.at_work() as archivist:
+        await house.call_ends()
+        await until(lambda: archivist.trouble)
+        assert "the archive cannot be written" in str(archivist.trouble)
+        assert raw.exists()
+        house.archive.unlink()
+        await house.becomes("archived")
+    assert archivist.trouble is None
+
+
+@pytest.mark.parametrize(("lasted", "told"), [(9.0, False), (12.0, True)])
+async def test_a_long_call_without_any_sound_tells_that_nothing_is_recorded(
+    house: House, record: Record, monkeypatch: pytest.MonkeyPatch, lasted: float, told: bool
+) -> None:
+    async with house.at_work() as archivist:
+        await house.call_ends(lasted=lasted)
+        await house.becomes("missing")
+        await until(lambda: not archivist._watches)
+        assert (archivist.trouble is not None) is told
+        pretend(monkeypatch)
+        record("c.2.raw", seconds=0.1)
+        await house.call_ends("c.2")
+        await house.becomes("archived", "c.2")
+        await until(lambda: archivist.trouble is None)
 
 
 @pytest.mark.parametrize("fault", [ArchiveError("no"), OSError("no"), RuntimeError("a bug of ours")])

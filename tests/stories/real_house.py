@@ -75,7 +75,7 @@ def running_exchange() -> Iterator[Exchange]:
             wrap_up_for=WRAP_UP_FOR, tell_place_every=TELL_PLACE_EVERY,
         )  # fmt: skip
         ground = asyncio.run(lay(settings))
-        _everybody_is_always_on_shift(settings)
+        everybody_is_always_on_shift(settings)
         _lay_sounds(data / "prompts")
         asterisk = own_asterisk(settings, ground.secrets)
         with pytest.MonkeyPatch.context() as patch:
@@ -89,7 +89,7 @@ def running_exchange() -> Iterator[Exchange]:
         shutil.rmtree(data)
 
 
-def _everybody_is_always_on_shift(settings: Settings) -> None:
+def everybody_is_always_on_shift(settings: Settings) -> None:
     engine = sync_engine(settings.database_url)
     with engine.begin() as connection:
         connection.execute(Duty.__table__.delete())

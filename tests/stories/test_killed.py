@@ -125,15 +125,14 @@ async def test_a_service_that_cannot_come_back_leaves_nobody_waiting_for_it():
     async with centre() as house, dial("112", to=house.sip, number="0800555004", voice=Tone(440)) as caller:
         call = await house.call("queued")
         operator = await house.on_shift()
-        database = house.settings.data / "kentongan.db"
-        database.rename(database.with_suffix(".away"))
-        database.mkdir()                                # every start fails from here on
+        lock = house.settings.data / "service.lock"
+        lock.unlink()
+        lock.mkdir()                                    # every start fails from here on
         house.signal_service(signal.SIGKILL)
         async with house.phone(operator, answers_after=0.1, talks_for=1.0) as phone:
             await phone.picked_up()                     # 20 s later, by the guard
             assert (await caller.ended()).answered
-        database.rmdir()
-        database.with_suffix(".away").rename(database)
+        lock.rmdir()
         await until_healthy(house.settings)
         ended = await house.call("ended")               # and the service that is back at last knows of it
         assert (ended["id"], ended["outcome"]) == (call["id"], "handed back")

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -88,10 +90,33 @@ async def test_a_database_without_our_tables_or_without_a_place_fails(tmp_path: 
         assert (check.ok, check.says) == (False, "could not be looked at (OperationalError)")
 
 
-@pytest.mark.parametrize(("depth", "alive", "ok"), [
-    (0, True, True), (999, True, True), (1000, True, False), (0, False, False)])
-async def test_the_journal_is_well_while_it_writes_and_the_database_follows(depth: int, alive: bool, ok: bool) -> None:
-    assert (await health.journal(lambda: depth, lambda: alive)())[0] is ok
+@dataclass
+class Books:
+    """A journal."""
+
+    depth: int = 0
+    alive: bool = True
+    behind_for: float = 0.0
+    file_fault: str | None = None
+
+
+@pytest.mark.parametrize(("books", "ok", "says"), [
+    (Books(), True, "0 notes are not in the database yet"),
+    (Books(999, behind_for=2.9), True, "999 notes are not in the database yet"),
+    (Books(1000), False, "1000 notes are not in the database yet"),
+    (Books(3, behind_for=62), False, "3 notes are not in the database yet, for 62 s; they wait in this node's file and "
+                                     "come in by themselves"),
+    (Books(file_fault="No space left on device"), False,
+     "0 notes are not in the database yet; this node's file cannot be written (No space left on device): a crash loses "
+     "what the database lacks"),
+    (Books(alive=False), False, "its writer has ended: notes are not stored; start the service again")])
+async def test_the_journal_is_well_while_it_writes_and_the_database_follows(books: Books, ok: bool, says: str) -> None:
+    assert await health.journal(books)() == (ok, says)
+
+
+async def test_recordings_are_well_until_somebody_says_why_not() -> None:
+    assert await health.recordings(lambda: None)() == (True, "archived as they come")
+    assert await health.recordings(lambda: "the disk is full")() == (False, "the disk is full")
 
 
 async def test_missing_prompts_are_named_and_not_all_of_them() -> None:
@@ -112,6 +137,15 @@ async def test_the_disk_says_how_much_is_free(tmp_path: Path) -> None:
     _, says = await health.disk(tmp_path)()
     assert says.endswith("%)")
     assert "GB free" in says
+
+
+async def test_the_fullest_of_several_disks_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"data": (10**12, 10**12 - 10**11, 10**11), "spool": (10**12, 10**12 - 10**6, 10**6)}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(*sizes[folder.name]))
+    data, spool = tmp_path / "data", tmp_path / "spool"
+    assert await health.disk(data, spool)() == (False, "0.0 GB free (0%) for spool/")
+    sizes["spool"] = sizes["data"]
+    assert await health.disk(data, spool)() == (True, "100.0 GB free (10%)")
 
 
 async def test_a_data_folder_that_is_gone_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
