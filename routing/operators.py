@@ -53,18 +53,17 @@ class Seat:
 
 
 def why_not_free(seat: Seat) -> str | None:
-    """Why the desk gets no call now, in words for a person; None: it is free."""
-    if not seat.on_shift:
-        return "not on shift"
-    if seat.state is OUT:
-        return "not logged in"
-    if seat.state is not READY:
-        return str(seat.state)
-    if seat.device in UNREACHABLE:
-        return "phone not reachable"
-    if seat.device not in RINGABLE:
-        return "phone in use"       # the way out may be ringing the same phone
-    return None
+    """Why the desk gets no call now, in words for a person; None: it is free. Of who says that they are ready, all that
+    is in the way."""
+    reasons = [] if seat.on_shift else ["not on shift"]
+    if seat.state is READY:
+        if seat.device in UNREACHABLE:
+            reasons.append("phone not reachable")
+        elif seat.device not in RINGABLE:
+            reasons.append("phone in use")      # the way out may be ringing the same phone
+    elif seat.on_shift:
+        reasons.append("not logged in" if seat.state is OUT else str(seat.state))
+    return ", ".join(reasons) or None
 
 
 def after_device(state: State, device: str) -> State:

@@ -68,7 +68,8 @@ def router(house: House) -> APIRouter:
 
     @routes.post("/{name}/ready", response_model=DeskSaid)
     async def ready(who: Changer, name: shapes.OperatorName) -> Any:
-        """Log in, or end a pause or the wrap-up: calls may come. Operators their own desk, supervisors any."""
+        """Log in, or end a pause or the wrap-up: calls may come. Operators their own desk, supervisors any. What is
+        still in the way, such as a phone that is not registered, stands in `why_not_free`: then no call comes."""
         return await change(who, name, lambda: acd.ready(name))
 
     @routes.post("/{name}/pause", response_model=DeskSaid)

@@ -61,6 +61,7 @@ SEATS = [
     ("writing", Seat(WRAP_UP, True, "NOT_INUSE"), "wrap_up"),
     ("resting", Seat(PAUSED, True, "NOT_INUSE"), "paused"),
     ("phone unplugged", Seat(READY, True, "UNAVAILABLE"), "phone not reachable"),
+    ("ready at home, phone unplugged", Seat(READY, False, "UNAVAILABLE"), "not on shift, phone not reachable"),
     ("phone never seen", Seat(READY, True, "UNKNOWN"), "phone not reachable"),
     ("the way out rings the phone", Seat(READY, True, "RINGING"), "phone in use"),
     ("a private call", Seat(READY, True, "INUSE"), "phone in use"),

@@ -23,6 +23,13 @@ async def test_a_desk_pauses_and_is_ready_again(porch: Doors) -> None:
     assert (ready["state"], ready["paused_for"], ready["why_not_free"]) == ("ready", None, None)
 
 
+async def test_who_says_ready_without_a_phone_is_told_that_no_call_will_come(porch: Doors) -> None:
+    ready = await porch.by("op01").ask("POST", "/api/operators/op01/ready")
+    assert (ready["state"], ready["why_not_free"]) == ("ready", "not on shift, phone not reachable")
+    porch.acd.on_shift({"op01"})
+    assert (await porch.by("op01").ask("POST", "/api/operators/op01/ready"))["why_not_free"] == "phone not reachable"
+
+
 @pytest.mark.parametrize("state", [OFFERED, TALKING])
 @pytest.mark.parametrize("wish", ["ready", "pause"])
 async def test_a_desk_in_a_call_stays_in_it(porch: Doors, state: str, wish: str) -> None:
