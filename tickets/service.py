@@ -139,12 +139,17 @@ async def verify(
     now: datetime,
     version: int | None = None,
 ) -> Ticket:
-    """The check's result: A1, NOT_TRUE or CANNOT_BE_CHECKED, and how it was found. A1 raises Incomplete."""
+    """The check's result: A1, NOT_TRUE or CANNOT_BE_CHECKED, and how it was found. A1 raises Incomplete.
+
+    Without words, those of an earlier verdict stay; but A1 rests on its own, or on the answers its script requires.
+    """
     if result is CHECKING:
         raise ValueError("a check ends with A1, NOT_TRUE or CANNOT_BE_CHECKED; begin_check begins it")
     async with editing(sessions, ticket_id, by, now, version) as edit:
         edit.take_up()
-        edit.put("evidence", fields.text("evidence", evidence))
+        said = fields.text("evidence", evidence)
+        if said is not None or result is A1:
+            edit.put("evidence", said)
         if result is A1:
             await _require_whole(edit)
         _verification(edit, result)

@@ -105,6 +105,17 @@ async def test_a1_says_who_when_and_how(desk) -> None:
     )  # fmt: skip
 
 
+async def test_a_verdict_without_words_leaves_those_of_the_one_before_but_a1_rests_on_its_own(desk) -> None:
+    ticket_id = await desk.filled()
+    for result, words in ((NOT_TRUE, "The neighbour saw nothing"), (CANNOT_BE_CHECKED, " ")):
+        await service.begin_check(desk.sessions, ticket_id, by="op01", now=NOW)
+        ticket = await service.verify(desk.sessions, ticket_id, result, words, by="op01", now=NOW)
+        assert (ticket.verification, ticket.evidence) == (result, "The neighbour saw nothing")
+    await service.begin_check(desk.sessions, ticket_id, by="op01", now=NOW)
+    with pytest.raises(Incomplete, match=r"A1 needs: evidence$"):
+        await service.verify(desk.sessions, ticket_id, A1, "", by="op01", now=NOW)
+
+
 async def test_what_a1_rests_on_cannot_be_emptied_any_more(desk) -> None:
     ticket_id = await desk.verified()
     for field in ("topic", "place", "narrative"):
