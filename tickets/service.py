@@ -224,6 +224,9 @@ async def agency_said(
         await edit.advance(row, agency, to, said)
         if to is forwarding.ACCEPTED:
             row.accepted_at, row.accepted_by = now, by
+        elif to is forwarding.REFUSED:
+            row.accepted_at = row.accepted_by = None
+        edit.changed = True
     return edit.ticket
 
 

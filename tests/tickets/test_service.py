@@ -325,6 +325,16 @@ async def test_a_ticket_that_was_closed_is_reopened_with_a_reason_and_stands_whe
         assert (await desk.history(ticket_id))[-1] == ("op01", "lifecycle", "closed", stands, "more smoke")
 
 
+async def test_an_agency_that_refuses_after_all_has_not_accepted(desk) -> None:
+    ticket_id = await desk.forwarded("damkar")
+    forwarding_id = await desk.forwarding_id(ticket_id)
+    for to, at, by in ((ACCEPTED, NOW, "op01"), (REFUSED, None, None)):
+        await service.agency_said(desk.sessions, forwarding_id, to, "by telephone", by="op01", now=NOW)
+        async with desk.sessions() as session:
+            row, _ = await store.forwarding(session, forwarding_id)
+        assert (row.state, row.accepted_at, row.accepted_by) == (to, at, by)
+
+
 async def test_what_no_agency_has_accepted_is_not_closed(desk) -> None:
     ticket_id = await desk.forwarded("damkar")
     with pytest.raises(IllegalStep, match="forwarded cannot become closed"):
