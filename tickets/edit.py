@@ -84,8 +84,10 @@ class Edit:
         """Let the lifecycle be what the forwardings make of it. A closed ticket stays closed."""
         rows = await store.forwardings_of(self.session, self.ticket.id)
         to = lifecycle.derived(forwarding.State(row.state) for row, _ in rows)
-        if self.ticket.lifecycle not in (to, lifecycle.CLOSED):
-            self.enter(to)
+        now = lifecycle.Lifecycle(self.ticket.lifecycle)
+        if now not in (to, lifecycle.CLOSED):
+            self.note("lifecycle", now, to)
+            self.ticket.lifecycle, self.ticket.updated_at = lifecycle.step(now, to), self.now
 
 
 @asynccontextmanager

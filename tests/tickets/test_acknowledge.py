@@ -32,6 +32,15 @@ async def test_the_first_use_accepts_and_the_second_tells_when_and_by_whom(desk)
     assert await desk.history(ticket_id) == before[1]
 
 
+async def test_an_agency_that_accepts_does_not_disturb_who_is_typing(desk) -> None:
+    ticket_id = await desk.forwarded("damkar")
+    seen = (await desk.ticket(ticket_id)).version
+    await acknowledge(desk.sessions, await token(desk, ticket_id), SECRET, "", LATER)
+    accepted = await desk.ticket(ticket_id)
+    assert (accepted.lifecycle, accepted.version, accepted.updated_at) == ("accepted", seen, LATER)
+    await service.fill(desk.sessions, ticket_id, {"place": "Kios 3"}, by="op01", now=LATER, version=seen)
+
+
 async def test_of_ten_uses_at_once_one_is_the_first(desk) -> None:
     ticket_id = await desk.forwarded("damkar")
     its = await token(desk, ticket_id)
