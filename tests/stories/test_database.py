@@ -2,7 +2,7 @@
 waits in its file, and afterwards everything is there once and in order. On a real Asterisk."""
 import asyncio
 import sqlite3
-import time
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -61,8 +61,9 @@ def full(house: RealHouse) -> Iterator[None]:
 @contextmanager
 def slow(house: RealHouse) -> Iterator[None]:
     """Each transaction of the journal takes 5 s."""
+
     def wait(_connection: Any) -> None:
-        time.sleep(5)
+        threading.Event().wait(5)
 
     event.listen(house.service._engine, "begin", wait)
     try:
