@@ -20,6 +20,7 @@ from kentongan.ground import lay, phones
 from kentongan.settings import Settings
 from kentongan.sipp import Key, dial, phone_registers
 from kentongan.stage import PATIENCE, Doors, doors_of, environment_of, own_place, service
+from recordings.names import archive_names
 
 CALLER = "0800555112"
 CALLER_SAYS = ("Tolong, ada kebakaran. Rumah tetangga saya terbakar, di Jalan Kentongan nomor lima, Desa Sukamaju. "
@@ -138,9 +139,11 @@ def _voices(folder: Path) -> tuple[Path, Path]:
 
 async def _proof(settings: Settings, doors: Doors, call_id: str, receipt: Receipt) -> bool:
     """Print the timeline and everything that exists now; whether all of it is as it should be."""
-    call = await doors.until("the recording's archive", lambda call: all(
-        recording["state"] not in ("recording", "waiting") for recording in call["recordings"]
-    ), f"/api/calls/{call_id}")
+    token = (await doors.post("/api/users", name="pendengar", role="qa"))["token"]     # who hears recordings
+    async with doors_of(settings, token) as reviewer:
+        call = await reviewer.until("the recording's archive", lambda call: all(
+            recording["state"] not in ("recording", "waiting") for recording in call["recordings"]
+        ), f"/api/calls/{call_id}")
     ticket = await doors.get(f"/api/tickets/{call['tickets'][0]['id']}")
     arrived, talking, ended = (datetime.fromisoformat(call[name]) for name in ("arrived_at", "talking_at", "ended_at"))
     forwarding, recording = ticket["forwardings"][0], call["recordings"][0]
@@ -153,7 +156,7 @@ async def _proof(settings: Settings, doors: Doors, call_id: str, receipt: Receip
     for at, what, facts in sorted(moments):
         print(f"  {(datetime.fromisoformat(at) - arrived).total_seconds() * 1000:9.0f}  {what:<24} {facts}")
 
-    archive = settings.data / "recordings" / (recording["archive_name"] or "-")
+    archive = settings.data / "recordings" / archive_names(call_id, datetime.fromisoformat(recording["starts_at"]))[0]
     waited_for, lasted_for = (talking - arrived).total_seconds(), (ended - arrived).total_seconds()
     levels = await asyncio.to_thread(_levels, archive, waited_for, lasted_for)
     expected = (ended - datetime.fromisoformat(call["answered_at"])).total_seconds()

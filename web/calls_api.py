@@ -12,18 +12,21 @@ from db.engine import reading_session
 from db.models import Call, Note, Recording, RecordingGap, Ticket
 from people.person import Person
 from people.rights import CHANGE, READ, Resource, Role
+from people.rights import may as allowed
 from tickets import search_store as tickets_search
 from tickets import store as tickets
 from web import paging, shapes, store, tickets_api
 from web.access import may
 from web.house import House
+from web.recordings_api import INSIDE
 from web.shapes import row
 
 CallSaid: Any = shapes.model_of(Call, "CallSaid")
 NoteSaid: Any = shapes.model_of(Note, "NoteSaid", without=("call_id",))
 TicketOfCall: Any = shapes.model_of(Ticket, "TicketOfCall", forwardings=list[dict[str, Any]])
 GapSaid: Any = shapes.model_of(RecordingGap, "GapSaid", without=("id", "recording_id"))
-RecordingOfCall: Any = shapes.model_of(Recording, "RecordingOfCall", gaps=list[GapSaid])
+RecordingOfCall: Any = shapes.model_of(Recording, "RecordingOfCall", without=INSIDE, gaps=list[GapSaid])
+#: `recordings`: none for whom they are not
 WholeCall: Any = shapes.model_of(
     Call, "WholeCall", notes=list[NoteSaid], tickets=list[TicketOfCall], recordings=list[RecordingOfCall])
 Reader = Annotated[Person, may(READ, Resource.CALLS)]
@@ -52,8 +55,8 @@ def router(house: House) -> APIRouter:
 
     @routes.get("/{call_id}", response_model=WholeCall)
     async def one(who: Reader, call_id: shapes.CallId) -> Any:
-        """With its journal, its tickets and its recordings."""
-        return await _whole(house, call_id)
+        """With its journal, its tickets and, for who may read them, its recordings."""
+        return await _whole(house, call_id, who)
 
     @routes.post("/{call_id}/disposition", response_model=WholeCall)
     async def disposition(
@@ -65,16 +68,17 @@ def router(house: House) -> APIRouter:
             house.sessions, call_id, body.disposition, who.name, datetime.now(UTC),
             any_call=who.role is not Role.OPERATOR)
         house.journal.note("disposition", call_id, disposition=str(body.disposition), by=who.name)
-        return await _whole(house, call_id)
+        return await _whole(house, call_id, who)
 
     return routes
 
 
-async def _whole(house: House, call_id: str) -> dict[str, Any]:
-    """The call with its journal, its tickets and its recordings."""
+async def _whole(house: House, call_id: str, who: Person) -> dict[str, Any]:
+    """The call with its journal, its tickets and, for who may read them, its recordings."""
     async with reading_session(house.sessions) as session:
         call = await store.call(session, call_id)
         reports = await tickets.tickets_of(session, call_id)
+        recordings = await store.recordings(session, call_id) if allowed(who.role, READ, Resource.RECORDINGS) else []
         forwardings = await tickets_search.forwardings_of(session, [ticket.id for ticket in reports])
         return row(call) | {
             "notes": [row(note, without=frozenset({"call_id"})) for note in await store.notes(session, call_id)],
@@ -83,7 +87,7 @@ async def _whole(house: House, call_id: str) -> dict[str, Any]:
                 for ticket in reports
             ],
             "recordings": [
-                row(recording) | {"gaps": [row(gap, without=frozenset({"id", "recording_id"})) for gap in gaps]}
-                for recording, gaps in await store.recordings(session, call_id)
+                row(recording, INSIDE) | {"gaps": [row(gap, without=frozenset({"id", "recording_id"})) for gap in gaps]}
+                for recording, gaps in recordings
             ],
         }

@@ -33,7 +33,7 @@ Day = Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2999, 1, 1))]
 OperatorName = Annotated[str | None, Query(pattern=r"^[0-9A-Za-z._-]{1,64}$")]
 
 #: what lies where is nobody's business outside
-_INSIDE = frozenset({"raw_name", "archive_name", "peaks_name"})
+INSIDE = frozenset({"raw_name", "archive_name", "peaks_name"})
 _NO_SOUND: dict[int | str, dict[str, Any]] = {
     409: {"description": "There is no sound: not yet, or not at all"} | problems.DOCUMENTED}
 _RANGE = files.RANGES | {206: files.RANGES[206] | {"content": {"audio/ogg": {}}}}
@@ -41,7 +41,7 @@ _RANGE = files.RANGES | {206: files.RANGES[206] | {"content": {"audio/ogg": {}}}
 Gap: Any = shapes.model_of(RecordingGap, "ReviewedGap", without={"id", "recording_id"})
 Comment: Any = shapes.model_of(RecordingComment, "RecordingComment", without={"recording_id"})
 One: Any = shapes.model_of(
-    Recording, "ReviewedRecording", without=_INSIDE, operator=str | None, disposition=str | None, outcome=str | None,
+    Recording, "ReviewedRecording", without=INSIDE, operator=str | None, disposition=str | None, outcome=str | None,
     topic=str | None, arrived_at=Moment | None, talking_at=Moment | None, ended_at=Moment | None,
     waited_for=float | None, gaps=list[Gap], comments=int)
 
@@ -143,7 +143,7 @@ class Audio(files.Stored):
 
 def _said(one: Reviewed) -> dict[str, Any]:
     call = one.call
-    return row(one.recording, without=_INSIDE) | {
+    return row(one.recording, without=INSIDE) | {
         "operator": call and call.operator, "disposition": call and call.disposition,
         "outcome": call and call.outcome, "topic": call and call.topic, "arrived_at": call and call.arrived_at,
         "talking_at": call and call.talking_at, "ended_at": call and call.ended_at, "waited_for": one.waited_for,

@@ -62,9 +62,22 @@ async def test_a_call_comes_with_its_journal_its_tickets_and_its_recordings(door
         (1, "arrived", {"number": NUMBER}), (2, "menu", {})]
     [ticket] = call["tickets"]
     assert (ticket["lifecycle"], ticket["version"], ticket["forwardings"]) == ("draft", 1, [])
-    [archived] = call["recordings"]
-    assert (archived["state"], archived["duration_for"]) == ("archived", 90.5)
-    assert archived["gaps"] == [{"from_s": 3.5, "to_s": 4.0, "why": "no frames"}]
+    assert call["recordings"] == []
+    for who in ("siti", "qori"):
+        [archived] = (await doors.by(who).get("/api/calls/1763800000.1"))["recordings"]
+        assert (archived["state"], archived["duration_for"]) == ("archived", 90.5)
+        assert archived["gaps"] == [{"from_s": 3.5, "to_s": 4.0, "why": "no frames"}]
+        assert not {"raw_name", "archive_name", "peaks_name"} & archived.keys()
+
+
+@pytest.mark.parametrize("who", ["op01", "adi"])
+async def test_who_may_not_read_recordings_is_told_nothing_of_those_of_a_call(porch: Doors, who: str) -> None:
+    await porch.call()
+    await porch.add(Recording(call_id="1763800000.1", leg="caller", raw_name="1763800000.1.raw", state="archived",
+                              starts_at=NOW, sha256="5" * 64))
+    assert (await porch.by(who).get("/api/calls/1763800000.1"))["recordings"] == []
+    verdict = await porch.by("op01").ask("POST", "/api/calls/1763800000.1/disposition", disposition="real")
+    assert verdict["recordings"] == []
 
 
 @pytest.mark.parametrize("call_id", ["1763800000.9", "nothing"])

@@ -78,7 +78,7 @@ async def test_a_request_takes_as_many_queries_for_many_as_for_one(doors: Doors)
     ticket = await doors.forwarded()
     await doors.call("1763800000.1", arrived_at=NOW)
     paths = {"/api/tickets": 3, "/api/calls": 2, f"/api/tickets/{ticket['id']}": 7, "/api/calls/1763800000.1": 7}
-    desk = doors.by("op01")
+    desk = doors.by("siti")
     few = {path: await _queries(desk, path) for path in paths}
     await doors.step(ticket, "forward", agencies=["polres", "bpbd", "damkar"])
     for count in range(2, 12):
