@@ -28,13 +28,13 @@ def router(house: House) -> APIRouter:
     """Routes under /api/agencies."""
     routes = APIRouter(prefix="/agencies")
 
-    @routes.get("", response_model=Page[AgencySaid])
+    @routes.get("", response_model=Page[AgencySaid], summary="All agencies")
     async def everybody(who: Reader) -> Any:
         """All at once, also those that are not active any more."""
         async with reading_session(house.sessions) as session:
             return {"items": [_said(agency) for agency in await store.agencies(session)], "next": None}
 
-    @routes.get("/{code}", response_model=AgencySaid)
+    @routes.get("/{code}", response_model=AgencySaid, summary="One agency")
     async def one(who: Reader, code: shapes.AgencyCode, response: Response) -> Any:
         async with reading_session(house.sessions) as session:
             agency = await store.agency(session, code)
@@ -42,6 +42,7 @@ def router(house: House) -> APIRouter:
         return _said(agency)
 
     @routes.put("/{code}", response_model=AgencyPut, response_model_exclude_unset=True,
+                summary="Make or change an agency",
                 responses={201: {"model": AgencyPut, "description": "It is new"}})
     async def put(
         who: Annotated[Person, may(CHANGE, Resource.AGENCIES)], code: shapes.AgencyCode, seen: etags.SeenIfAny,

@@ -42,7 +42,7 @@ def router(house: House) -> APIRouter:
     """Routes under /api/areas."""
     routes = APIRouter(prefix="/areas")
 
-    @routes.get("", response_model=paging.Page[One])
+    @routes.get("", response_model=paging.Page[One], summary="Sub-districts and villages")
     async def places_(
         who: Reader, limit: paging.Limit = 50, after: paging.After = None,
         kind: Literal["subdistrict", "village"] | None = None, parent: Code = None, active: bool | None = True,
@@ -54,14 +54,16 @@ def router(house: House) -> APIRouter:
                 session, limit + 1, key[0] if key else None, kind=kind, parent=parent, active=active)
         return paging.page([row(area) for area in found], limit, lambda one: (one["code"],))
 
-    @routes.get("/export", response_class=Csv, responses=_TABLE)
+    @routes.get("/export", response_class=Csv, responses=_TABLE, summary="Sub-districts and villages as a file")
     async def export(who: Reader) -> Response:
         """The places that are offered, as they can be imported again."""
         async with reading_session(house.sessions) as session:
             text = await areas_store.as_csv(session)
         return Csv(text, headers={"Content-Disposition": 'attachment; filename="areas.csv"'})
 
-    @routes.post("/import", response_model=Imported, max_body_size=places.LONGEST)
+    @routes.post(
+        "/import", response_model=Imported, max_body_size=places.LONGEST,
+        summary="Bring in sub-districts and villages from a file")
     async def bring_in(
         who: Annotated[Person, may(CHANGE, Resource.SETUP)], data: Annotated[bytes, Body(media_type="text/csv")],
         replace: Annotated[bool, Query(description="What is not in the table is not offered any more")] = False,

@@ -21,7 +21,7 @@ def router(house: House) -> APIRouter:
     """Routes under /api/audit."""
     routes = APIRouter(prefix="/audit")
 
-    @routes.get("", response_model=Page[AuditSaid])
+    @routes.get("", response_model=Page[AuditSaid], summary="The audit, the newest lines first")
     async def newest(
         who: Annotated[Person, may(READ, Resource.AUDIT)],
         what: Annotated[shapes.Line | None, Query(description="A kind of thing: ticket, roster, user …")] = None,

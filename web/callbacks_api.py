@@ -50,7 +50,7 @@ def router(house: House) -> APIRouter:
         etags.tag(response, task.row.version)
         return _said(task)
 
-    @routes.get("", response_model=paging.Page[One])
+    @routes.get("", response_model=paging.Page[One], summary="Call-back tasks, open ones first")
     async def waiting(
         who: Reader, limit: paging.Limit = 50, after: paging.After = None, state: States = (OPEN, ASKED),
         numberless: Numberless = False,
@@ -62,11 +62,11 @@ def router(house: House) -> APIRouter:
                 session, state, numberless=numberless, limit=limit + 1, after=key)
         return paging.page([_said(task) for task in found], limit, _place)
 
-    @routes.get("/{callback_id}", response_model=One)
+    @routes.get("/{callback_id}", response_model=One, summary="One call-back task")
     async def one(who: Reader, callback_id: CallbackId, response: Response) -> Any:
         return await answer(response, callback_id)
 
-    @routes.post("/{callback_id}/attempt", response_model=One)
+    @routes.post("/{callback_id}/attempt", response_model=One, summary="Write down an attempt to call back")
     async def attempt(
         who: Annotated[Person, may(CHANGE, Resource.CALLBACKS)], callback_id: CallbackId, body: AttemptBody,
         seen: etags.Seen, response: Response,
@@ -76,7 +76,8 @@ def router(house: House) -> APIRouter:
             house.sessions, callback_id, body.reached, body.call_id, who=who.name, now=datetime.now(UTC), version=seen)
         return await answer(response, callback_id)
 
-    @routes.post("/{callback_id}/decision", response_model=One)
+    @routes.post(
+        "/{callback_id}/decision", response_model=One, summary="Decide what becomes of a caller whom nobody reaches")
     async def decide(
         who: Annotated[Person, may(CHANGE, Resource.DECISIONS)], callback_id: CallbackId, body: DecisionBody,
         seen: etags.Seen, response: Response,

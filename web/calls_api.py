@@ -36,7 +36,7 @@ def router(house: House) -> APIRouter:
     """Routes under /api/calls."""
     routes = APIRouter(prefix="/calls")
 
-    @routes.get("", response_model=paging.Page[CallSaid])
+    @routes.get("", response_model=paging.Page[CallSaid], summary="Calls, the newest first")
     async def newest(
         who: Reader, limit: paging.Limit = 50, after: paging.After = None,
         since: Annotated[shapes.When | None, Query(alias="from", description="Arrived not before")] = None,
@@ -53,12 +53,12 @@ def router(house: House) -> APIRouter:
             found = await search_store.page(session, wanted, limit=limit + 1, before=key)
         return paging.page(found, limit, lambda call: (call.arrived_at, call.id))
 
-    @routes.get("/{call_id}", response_model=WholeCall)
+    @routes.get("/{call_id}", response_model=WholeCall, summary="One call with all that is known of it")
     async def one(who: Reader, call_id: shapes.CallId) -> Any:
         """With its journal, its tickets and, for who may read them, its recordings."""
         return await _whole(house, call_id, who)
 
-    @routes.post("/{call_id}/disposition", response_model=WholeCall)
+    @routes.post("/{call_id}/disposition", response_model=WholeCall, summary="Say what the call was")
     async def disposition(
         who: Annotated[Person, may(CHANGE, Resource.CALLS)], call_id: shapes.CallId, body: shapes.DispositionBody
     ) -> Any:

@@ -56,28 +56,28 @@ def router(house: House) -> APIRouter:
         step()
         return _said(changed, names)
 
-    @routes.get("", response_model=Page[DeskSaid])
+    @routes.get("", response_model=Page[DeskSaid], summary="All desks, and why they get no call")
     async def everybody(who: Reader) -> Any:
         """All at once: there are as many as there are chairs."""
         names = await _display_names(house)
         return {"items": [_said(desk, names) for desk in acd.desks.values()], "next": None}
 
-    @routes.get("/{name}", response_model=DeskSaid)
+    @routes.get("/{name}", response_model=DeskSaid, summary="One operator's desk")
     async def one(who: Reader, name: shapes.OperatorName) -> Any:
         return _said(desk(name), await _display_names(house))
 
-    @routes.post("/{name}/ready", response_model=DeskSaid)
+    @routes.post("/{name}/ready", response_model=DeskSaid, summary="Take calls from now on")
     async def ready(who: Changer, name: shapes.OperatorName) -> Any:
         """Log in, or end a pause or the wrap-up: calls may come. Operators their own desk, supervisors any. What is
         still in the way, such as a phone that is not registered, stands in `why_not_free`: then no call comes."""
         return await change(who, name, lambda: acd.ready(name))
 
-    @routes.post("/{name}/pause", response_model=DeskSaid)
+    @routes.post("/{name}/pause", response_model=DeskSaid, summary="Take no calls for a while")
     async def pause(who: Changer, name: shapes.OperatorName, body: shapes.PauseBody) -> Any:
         """No calls for a while, and why. Operators their own desk, supervisors any."""
         return await change(who, name, lambda: acd.pause(name, body.why))
 
-    @routes.post("/{name}/wrap-up-done", response_model=DeskSaid)
+    @routes.post("/{name}/wrap-up-done", response_model=DeskSaid, summary="End the wrap-up before its time is over")
     async def wrap_up_done(who: Changer, name: shapes.OperatorName) -> Any:
         """The form is finished before its time is over. Operators their own desk, supervisors any."""
         return await change(who, name, lambda: acd.wrapped_up(name))

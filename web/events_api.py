@@ -55,7 +55,7 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/events")
     tail = Tail(house)
 
-    @routes.get("", response_class=EventStream, status_code=200)
+    @routes.get("", response_class=EventStream, status_code=200, summary="What happens, as a stream")
     async def events(
         who: Annotated[Person, may(READ, Resource.EVENTS)], request: Request, after: _Number = None,
         last_seen: _LastSeen = None,

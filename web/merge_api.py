@@ -85,7 +85,7 @@ def router(house: House) -> APIRouter:
     """Routes under /api/tickets/{ticket_id}."""
     routes = APIRouter(prefix="/tickets/{ticket_id}")
 
-    @routes.get("/similar", response_model=Likely)
+    @routes.get("/similar", response_model=Likely, summary="Tickets that may tell of the same event")
     async def alike(who: Changer, ticket_id: shapes.TicketId) -> Any:
         """What may tell of the same event: near in place and time, of the same kind. For those who may merge."""
         near = house.near
@@ -98,7 +98,7 @@ def router(house: House) -> APIRouter:
             {"id": one.id, "number": found[one.id][1][0], "lifecycle": found[one.id][1][1], "score": one.score,
              "reasons": one.reasons} for one in proposed]}
 
-    @routes.post("/merge", response_model=Merged)
+    @routes.post("/merge", response_model=Merged, summary="Merge a ticket into another")
     async def merge_into(
         who: Changer, ticket_id: shapes.TicketId, seen: etags.Seen, body: MergeBody, response: Response
     ) -> Any:
@@ -109,7 +109,7 @@ def router(house: House) -> APIRouter:
             return {"ticket": await _part(session, who, done.ticket), "into": await _part(session, who, done.into),
                     "offered": done.offered}
 
-    @routes.post("/unmerge", response_model=Part)
+    @routes.post("/unmerge", response_model=Part, summary="Undo a merge")
     async def unmerge(
         who: Changer, ticket_id: shapes.TicketId, seen: etags.Seen, body: UnmergeBody, response: Response
     ) -> Any:
@@ -119,7 +119,7 @@ def router(house: House) -> APIRouter:
         async with reading_session(house.sessions) as session:
             return await _part(session, who, done)
 
-    @routes.get("/merged", response_model=Parts)
+    @routes.get("/merged", response_model=Parts, summary="The tickets that were merged into this one")
     async def merged(who: Reader, ticket_id: shapes.TicketId) -> Any:
         async with reading_session(house.sessions) as session:
             ticket, *parts = await visible(session, who, ticket_id)

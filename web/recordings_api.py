@@ -72,7 +72,7 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/recordings")
     root = house.data / "recordings"
 
-    @routes.get("", response_model=paging.Page[One])
+    @routes.get("", response_model=paging.Page[One], summary="Recordings, the newest first")
     async def newest(
         who: Reader, limit: paging.Limit = 50, after: paging.After = None, operator: OperatorName = None,
         disposition: Disposition | None = None, outcome: Outcome | None = None,
@@ -90,35 +90,41 @@ def router(house: House) -> APIRouter:
             found = await review_store.page(session, wanted, limit + 1, key)
         return paging.page([_said(one) for one in found], limit, lambda one: (one["starts_at"], one["id"]))
 
-    @routes.get("/{recording_id}", response_model=One)
+    @routes.get("/{recording_id}", response_model=One, summary="One recording")
     async def one(who: Reader, recording_id: RecordingId) -> Any:
         async with reading_session(house.sessions) as session:
             return _said(await review_store.one(session, recording_id))
 
-    @routes.get("/{recording_id}/audio", response_class=Audio, status_code=200, responses=_NO_SOUND | _RANGE)
+    @routes.get(
+        "/{recording_id}/audio", response_class=Audio, status_code=200, responses=_NO_SOUND | _RANGE,
+        summary="Hear a recording, with a reason")
     async def audio(who: Listener, recording_id: RecordingId, reason: Why) -> Response:
         """Ogg/Opus, left the caller, right everybody else. For one range of bytes send `Range`."""
         sound = await review.sound(house.sessions, root, recording_id)
         await review.listened(house.sessions, recording_id, who.name, reason, datetime.now(UTC))
         return Audio(sound)
 
-    @routes.head("/{recording_id}/audio", response_class=Audio, status_code=200, responses=_NO_SOUND)
+    @routes.head(
+        "/{recording_id}/audio", response_class=Audio, status_code=200, responses=_NO_SOUND,
+        summary="How long a recording's file is")
     async def about_audio(who: Listener, recording_id: RecordingId, reason: Why) -> Response:
         """How long it is, in bytes; nobody has heard anything."""
         return Audio(await review.sound(house.sessions, root, recording_id))
 
-    @routes.get("/{recording_id}/peaks", response_model=Peaks, responses=_NO_SOUND)
+    @routes.get("/{recording_id}/peaks", response_model=Peaks, responses=_NO_SOUND, summary="A recording's waveform")
     async def peaks(who: Listener, recording_id: RecordingId) -> Any:
         file = await review.peaks(house.sessions, root, recording_id)
         return FileResponse(file.path, stat_result=file.stat, media_type="application/json")
 
-    @routes.get("/{recording_id}/comments", response_model=Comments)
+    @routes.get("/{recording_id}/comments", response_model=Comments, summary="The comments on a recording")
     async def comments(who: Reader, recording_id: RecordingId) -> Any:
         async with reading_session(house.sessions) as session:
             await review_store.row(session, recording_id)
             return {"items": [row(said) for said in await review_store.comments(session, recording_id)]}
 
-    @routes.post("/{recording_id}/comments", status_code=201, response_model=Comment)
+    @routes.post(
+        "/{recording_id}/comments", status_code=201, response_model=Comment,
+        summary="Comment on a second of a recording")
     async def comment(
         who: Annotated[Person, may(COMMENT, Resource.RECORDINGS)], recording_id: RecordingId, body: CommentBody
     ) -> Any:

@@ -150,7 +150,7 @@ def router(house: House) -> APIRouter:
         etags.tag(response, seen if dry_run else outcome.roster.fingerprint())
         return {"week": outcome.week, "days": outcome.days, "warnings": outcome.warnings}
 
-    @routes.get("/roster", response_model=RosterSaid)
+    @routes.get("/roster", response_model=RosterSaid, summary="The whole roster")
     async def whole(who: Reader, response: Response) -> Any:
         """All shifts and duties. Its ETag is that of the files, too."""
         plan = (await here()).roster
@@ -163,7 +163,7 @@ def router(house: House) -> APIRouter:
             "days": [{"day": duty.day.isoformat(), "shift": duty.shift, "operator": duty.operator}
                      for duty in sorted(to_come.days, key=lambda it: (it.day, it.shift, it.operator))]}
 
-    @routes.get("/roster/on", response_model=OnSaid)
+    @routes.get("/roster/on", response_model=OnSaid, summary="Who is on duty now, or at a moment")
     async def on(who: Reader, at: At = None) -> Any:
         """Who is on duty then. For what is long past: as the roster stands today."""
         moment = at or datetime.now(UTC)
@@ -177,7 +177,7 @@ def router(house: House) -> APIRouter:
              "since": stint.starts.replace(tzinfo=zone), "until": stint.ends.replace(tzinfo=zone)}
             for stint in sorted(on_duty(plan, moment, zone), key=lambda it: (it.starts, it.operator))]}
 
-    @routes.get("/roster/gaps", response_model=Page[ThinSaid])
+    @routes.get("/roster/gaps", response_model=Page[ThinSaid], summary="Where the roster is thin")
     async def gaps(who: Reader) -> Any:
         """Where the week, or a day to come that differs, has one seat or none; and where a skill is missing."""
         async with reading_session(house.sessions) as session:
@@ -186,38 +186,39 @@ def router(house: House) -> APIRouter:
         places = await asyncio.to_thread(thin_places, plan, skills, datetime.now(UTC).astimezone(zone).date())
         return {"items": [vars(place) | {"operators": sorted(place.operators)} for place in places], "next": None}
 
-    @routes.get("/roster/operators", response_model=Page[OperatorSaid])
+    @routes.get("/roster/operators", response_model=Page[OperatorSaid], summary="Who can be on the roster")
     async def operators(who: Reader) -> Any:
         """Who can be on the roster, and who has left. They are changed at /api/users."""
         async with reading_session(house.sessions) as session:
             return {"items": await store.everybody(session), "next": None}
 
-    @routes.put("/roster/shifts", response_model=OutcomeSaid)
+    @routes.put("/roster/shifts", response_model=OutcomeSaid, summary="Set all shifts")
     async def shifts(who: Changer, seen: etags.Seen, body: ShiftsBody, response: Response) -> Any:
         """All shifts at once, so that no change of one leaves a gap beside another for a while."""
         wanted = [Shift(shift.code, shift.starts, shift.ends) for shift in body.shifts]
         return said(response, await roster_edit.set_shifts(house.sessions, wanted, change(who, seen)), seen)
 
-    @routes.delete("/roster/days/{day}", response_model=OutcomeSaid)
+    @routes.delete(
+        "/roster/days/{day}", response_model=OutcomeSaid, summary="Let the weekly pattern hold on a day again")
     async def restore(who: Changer, seen: etags.Seen, day: date, response: Response) -> Any:
         """The day does not differ any more: its weekday's duties hold again."""
         return said(response, await roster_edit.restore(house.sessions, day, change(who, seen)), seen)
 
-    @routes.get("/roster.csv", **_gives(_CSV))
+    @routes.get("/roster.csv", **_gives(_CSV), summary="The roster as CSV")
     async def csv(who: Reader) -> Response:
         """`day,shift,operator`: the weekly pattern, and days that differ from yesterday on."""
         plan = (await here()).roster
         data = await asyncio.to_thread(roster_csv.write, plan.since(yesterday(datetime.now(UTC))))
         return _download(data, _CSV, "roster.csv", plan.fingerprint())
 
-    @routes.put("/roster.csv", **_file(_CSV))
+    @routes.put("/roster.csv", **_file(_CSV), summary="Bring in a roster as CSV")
     async def put_csv(
         who: Changer, seen: etags.Seen, request: Request, response: Response, dry_run: DryRun = False
     ) -> Any:
         """Weekly rows replace the whole weekly pattern (if there are any), dated rows replace those days."""
         return await take(who, seen, request, response, dry_run, roster_csv.read)
 
-    @routes.get("/roster.ics", **_gives(_ICS))
+    @routes.get("/roster.ics", **_gives(_ICS), summary="The roster as a calendar")
     async def ics(who: Reader, operator: Annotated[str | None, Query(max_length=64)] = None) -> Response:
         """For calendars; with `operator` one person's duties."""
         there, now = await here(), datetime.now(UTC)
@@ -227,7 +228,7 @@ def router(house: House) -> APIRouter:
             roster_ical.write, there.roster.since(yesterday(now)), there.operators, zone, now, operator)
         return _download(data, _ICS, "roster.ics", there.roster.fingerprint())
 
-    @routes.put("/roster.ics", **_file(_ICS))
+    @routes.put("/roster.ics", **_file(_ICS), summary="Bring in a roster as a calendar")
     async def put_ics(
         who: Changer, seen: etags.Seen, request: Request, response: Response, dry_run: DryRun = False
     ) -> Any:

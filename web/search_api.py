@@ -68,7 +68,7 @@ def router(house: House) -> APIRouter:
     """The route GET /api/tickets."""
     routes = APIRouter(prefix="/tickets")
 
-    @routes.get("", response_model=paging.Page[TicketLine])
+    @routes.get("", response_model=paging.Page[TicketLine], summary="Tickets, found by words and filters")
     async def newest(
         who: Reader, limit: paging.Limit = 50, after: paging.After = None,
         q: Annotated[str, Query(max_length=10_000, description=(

@@ -108,24 +108,24 @@ def router(house: House) -> APIRouter:
     routes = APIRouter()
     sessions = house.sessions
 
-    @routes.get("/services", response_model=Page[ServiceSaid])
+    @routes.get("/services", response_model=Page[ServiceSaid], summary="All services")
     async def services(who: Reader) -> Any:
         """All at once, also those that are not offered any more."""
         async with reading_session(sessions) as session:
             return _all(await setup_store.services(session))
 
-    @routes.post("/services", status_code=201, response_model=ServiceSaid)
+    @routes.post("/services", status_code=201, response_model=ServiceSaid, summary="Add a service")
     async def add_service(who: Changer, body: NewServiceBody, response: Response) -> Any:
         made = await setup.add_service(sessions, body.code, _given(body, "code"), by=who.name, now=_now())
         response.headers["Location"] = f"/api/services/{made.code}"
         return _tagged(response, made)
 
-    @routes.get("/services/{code}", response_model=ServiceSaid)
+    @routes.get("/services/{code}", response_model=ServiceSaid, summary="One service")
     async def service(who: Reader, code: CodeInPath, response: Response) -> Any:
         async with reading_session(sessions) as session:
             return _tagged(response, await setup_store.service(session, code))
 
-    @routes.patch("/services/{code}", response_model=ServiceSaid)
+    @routes.patch("/services/{code}", response_model=ServiceSaid, summary="Change a service")
     async def change_service(
         who: Changer, code: CodeInPath, seen: Seen, body: ServiceBody, response: Response
     ) -> Any:
@@ -133,19 +133,20 @@ def router(house: House) -> APIRouter:
         done = await setup.change_service(sessions, code, _given(body), by=who.name, now=_now(), version=seen)
         return _tagged(response, done)
 
-    @routes.get("/services/{code}/forms", response_model=Page[FormSaid])
+    @routes.get("/services/{code}/forms", response_model=Page[FormSaid], summary="All versions of a service's form")
     async def forms(who: Reader, code: CodeInPath) -> Any:
         """All versions of its form, the newest first."""
         async with reading_session(sessions) as session:
             await setup_store.service(session, code)
             return _all(await setup_store.forms(session, code))
 
-    @routes.get("/services/{code}/forms/{version}", response_model=FormSaid)
+    @routes.get("/services/{code}/forms/{version}", response_model=FormSaid, summary="One version of a service's form")
     async def form(who: Reader, code: CodeInPath, version: Version) -> Any:
         async with reading_session(sessions) as session:
             return row(await setup_store.form(session, code, version))
 
-    @routes.post("/services/{code}/forms", status_code=201, response_model=FormSaid)
+    @routes.post(
+        "/services/{code}/forms", status_code=201, response_model=FormSaid, summary="Give a service a new form")
     async def add_form(who: Changer, code: CodeInPath, seen: Seen, body: FormBody, response: Response) -> Any:
         """A new version, in force at once; what was written against older ones stays readable. If-Match is the
         service's."""
@@ -153,43 +154,43 @@ def router(house: House) -> APIRouter:
         response.headers["Location"] = f"/api/services/{code}/forms/{made.version}"
         return row(made)
 
-    @routes.get("/categories", response_model=Page[CategorySaid])
+    @routes.get("/categories", response_model=Page[CategorySaid], summary="All categories")
     async def categories(who: Reader, service: Annotated[Code | None, Query()] = None) -> Any:
         """All at once, also those that are not offered any more."""
         async with reading_session(sessions) as session:
             return _all(await setup_store.categories(session, service))
 
-    @routes.post("/categories", status_code=201, response_model=CategorySaid)
+    @routes.post("/categories", status_code=201, response_model=CategorySaid, summary="Add a category")
     async def add_category(who: Changer, body: NewCategoryBody, response: Response) -> Any:
         made = await setup.add_category(sessions, body.code, _given(body, "code"), by=who.name, now=_now())
         response.headers["Location"] = f"/api/categories/{made.code}"
         return _tagged(response, made)
 
-    @routes.get("/categories/{code}", response_model=CategorySaid)
+    @routes.get("/categories/{code}", response_model=CategorySaid, summary="One category")
     async def category(who: Reader, code: CodeInPath, response: Response) -> Any:
         async with reading_session(sessions) as session:
             return _tagged(response, await setup_store.category(session, code))
 
-    @routes.patch("/categories/{code}", response_model=CategorySaid)
+    @routes.patch("/categories/{code}", response_model=CategorySaid, summary="Change a category")
     async def change_category(
         who: Changer, code: CodeInPath, seen: Seen, body: CategoryBody, response: Response
     ) -> Any:
         done = await setup.change_category(sessions, code, _given(body), by=who.name, now=_now(), version=seen)
         return _tagged(response, done)
 
-    @routes.get("/rules", response_model=Page[RuleSaid])
+    @routes.get("/rules", response_model=Page[RuleSaid], summary="All rules of forwarding")
     async def rules(who: Reader) -> Any:
         """All at once, in the order in which they were made."""
         async with reading_session(sessions) as session:
             found = await setup_store.rules(session)
         return {"items": [row(rule) | {"agency": agency.code} for rule, agency in found], "next": None}
 
-    @routes.post("/rules", status_code=201, response_model=RuleSaid)
+    @routes.post("/rules", status_code=201, response_model=RuleSaid, summary="Add a rule of forwarding")
     async def add_rule(who: Changer, body: RuleBody) -> Any:
         made = await setup.add_rule(sessions, body.model_dump(), by=who.name, now=_now())
         return row(made) | {"agency": body.agency}
 
-    @routes.delete("/rules/{rule_id}", status_code=204)
+    @routes.delete("/rules/{rule_id}", status_code=204, summary="Remove a rule of forwarding")
     async def remove_rule(who: Changer, rule_id: RuleId) -> None:
         """The agency is not proposed by it any more; what was forwarded stays."""
         await setup.remove_rule(sessions, rule_id, by=who.name, now=_now())

@@ -66,7 +66,7 @@ def router(house: House) -> APIRouter:
     routes = APIRouter(prefix="/tickets/{ticket_id}")
     shelf = attachments.Shelf(house.data / "attachments")
 
-    @routes.get("/notes", response_model=paging.Page[Remark])
+    @routes.get("/notes", response_model=paging.Page[Remark], summary="The notes on a ticket")
     async def notes(
         who: NoteReader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
     ) -> Any:
@@ -76,14 +76,14 @@ def router(house: House) -> APIRouter:
             found = await extras_store.remarks(session, of, limit + 1, key[0] if key else None)
         return paging.page([row(note) | {"ticket": number} for note, number in found], limit, lambda one: (one["id"],))
 
-    @routes.post("/notes", status_code=201, response_model=Remark)
+    @routes.post("/notes", status_code=201, response_model=Remark, summary="Add a note to a ticket")
     async def note(who: Noter, ticket_id: shapes.TicketId, body: RemarkBody) -> Any:
         """Notes are only ever added; they are no change of the ticket, so nobody who writes it must look again."""
         made = await remarks.add(house.sessions, ticket_id, body.text, by=who.name, now=_now())
         async with reading_session(house.sessions) as session:
             return row(made) | {"ticket": (await tickets.ticket(session, ticket_id)).number}
 
-    @routes.get("/attachments", response_model=paging.Page[File])
+    @routes.get("/attachments", response_model=paging.Page[File], summary="The attachments of a ticket")
     async def attached(
         who: Reader, ticket_id: shapes.TicketId, limit: paging.Limit = 50, after: paging.After = None
     ) -> Any:
@@ -95,6 +95,7 @@ def router(house: House) -> APIRouter:
         return paging.page(said, limit, lambda one: (one["id"],))
 
     @routes.post("/attachments", status_code=201, response_model=File, responses=_SENT,
+                 summary="Attach a file to a ticket",
                  openapi_extra={"requestBody": _BYTES}, max_body_size=attachments.LONGEST)
     async def attach(
         who: Changer, ticket_id: shapes.TicketId, data: Annotated[bytes, Body(media_type="image/jpeg")],
@@ -106,7 +107,9 @@ def router(house: House) -> APIRouter:
         async with reading_session(house.sessions) as session:
             return row(made) | {"ticket": (await tickets.ticket(session, ticket_id)).number}
 
-    @routes.get("/attachments/{attachment_id}", response_class=files.Stored, status_code=200, responses=_FILE)
+    @routes.get(
+        "/attachments/{attachment_id}", response_class=files.Stored, status_code=200, responses=_FILE,
+        summary="An attachment's file")
     async def file(who: Reader, ticket_id: shapes.TicketId, attachment_id: AttachmentId) -> Response:
         async with reading_session(house.sessions) as session:
             of = await _ids(session, who, ticket_id)
@@ -116,18 +119,18 @@ def router(house: House) -> APIRouter:
         return files.Stored(
             path, sha256=found.sha256, size=found.size, media_type=found.media_type, filename=ours)
 
-    @routes.get("/calls", response_model=Links)
+    @routes.get("/calls", response_model=Links, summary="The calls that a ticket is about")
     async def calls(who: CallReader, ticket_id: shapes.TicketId) -> Any:
         async with reading_session(house.sessions) as session:
             await tickets.ticket(session, ticket_id)
             return {"items": [row(link) for link in await extras_store.links(session, ticket_id)]}
 
-    @routes.put("/calls/{call_id}", response_model=Links)
+    @routes.put("/calls/{call_id}", response_model=Links, summary="Link a call to a ticket")
     async def link(who: Changer, ticket_id: shapes.TicketId, call_id: shapes.CallId) -> Any:
         await links.link(house.sessions, ticket_id, call_id, by=who.name, now=_now())
         return await calls(who, ticket_id)
 
-    @routes.delete("/calls/{call_id}", response_model=Links)
+    @routes.delete("/calls/{call_id}", response_model=Links, summary="Take a call off a ticket again")
     async def unlink(who: Changer, ticket_id: shapes.TicketId, call_id: shapes.CallId) -> Any:
         """The call that opened a ticket stays with it."""
         await links.unlink(house.sessions, ticket_id, call_id, by=who.name, now=_now())

@@ -44,7 +44,7 @@ def router(house: House) -> APIRouter:
         etags.tag(response, ticket.version)
         return ticket_shapes.read_by(who, said)
 
-    @routes.post("", status_code=201, response_model=TicketSaid)
+    @routes.post("", status_code=201, response_model=TicketSaid, summary="Open a ticket by hand")
     async def opens(who: Changer, body: ticket_shapes.OpenBody, response: Response) -> Any:
         """A ticket that a person opens: a report that came without a call, or one more out of a call."""
         ticket = await service.open_ticket(
@@ -53,12 +53,12 @@ def router(house: House) -> APIRouter:
         response.headers["Location"] = f"/api/tickets/{ticket.id}"
         return await answer(who, ticket.id, response)
 
-    @routes.get("/{ticket_id}", response_model=TicketSaid)
+    @routes.get("/{ticket_id}", response_model=TicketSaid, summary="One ticket with its history")
     async def one(who: Reader, ticket_id: TicketId, response: Response) -> Any:
         """An agency's people see what was forwarded to their agency."""
         return await answer(who, ticket_id, response)
 
-    @routes.patch("/{ticket_id}", response_model=TicketSaid)
+    @routes.patch("/{ticket_id}", response_model=TicketSaid, summary="Fill in fields of a ticket")
     async def fill(
         who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.FillBody, response: Response
     ) -> Any:
@@ -66,7 +66,8 @@ def router(house: House) -> APIRouter:
         await service.fill(house.sessions, ticket_id, body.given(), by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/{ticket_id}/verification", response_model=TicketSaid)
+    @routes.post(
+        "/{ticket_id}/verification", response_model=TicketSaid, summary="Begin to check a report, or end the check")
     async def verification(
         who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.VerificationBody, response: Response
     ) -> Any:
@@ -78,7 +79,8 @@ def router(house: House) -> APIRouter:
                 house.sessions, ticket_id, body.result, body.evidence, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/{ticket_id}/override", response_model=TicketSaid)
+    @routes.post(
+        "/{ticket_id}/override", response_model=TicketSaid, summary="Let a ticket be forwarded before it is verified")
     async def override(
         who: Overrider, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ReasonBody, response: Response
     ) -> Any:
@@ -86,7 +88,7 @@ def router(house: House) -> APIRouter:
         await service.override(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/{ticket_id}/forward", response_model=TicketSaid)
+    @routes.post("/{ticket_id}/forward", response_model=TicketSaid, summary="Forward a ticket to agencies")
     async def forward(
         who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ForwardBody, response: Response
     ) -> Any:
@@ -95,7 +97,8 @@ def router(house: House) -> APIRouter:
         house.wake_outbox.set()
         return await answer(who, ticket_id, response)
 
-    @routes.post("/{ticket_id}/forwardings/{forwarding_id}", response_model=TicketSaid)
+    @routes.post(
+        "/{ticket_id}/forwardings/{forwarding_id}", response_model=TicketSaid, summary="Write down what an agency said")
     async def agency_said(
         who: Changer, ticket_id: TicketId, forwarding_id: ForwardingId, seen: Seen,
         body: ticket_shapes.AgencySaidBody, response: Response,
@@ -108,7 +111,7 @@ def router(house: House) -> APIRouter:
             house.sessions, forwarding_id, body.state, body.why, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/{ticket_id}/close", response_model=TicketSaid)
+    @routes.post("/{ticket_id}/close", response_model=TicketSaid, summary="Close a ticket")
     async def close(
         who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ReasonBody, response: Response
     ) -> Any:
@@ -116,7 +119,7 @@ def router(house: House) -> APIRouter:
         await service.close(house.sessions, ticket_id, body.reason, by=who.name, now=_now(), version=seen)
         return await answer(who, ticket_id, response)
 
-    @routes.post("/{ticket_id}/reopen", response_model=TicketSaid)
+    @routes.post("/{ticket_id}/reopen", response_model=TicketSaid, summary="Reopen a ticket that was closed")
     async def reopen(
         who: Changer, ticket_id: TicketId, seen: Seen, body: ticket_shapes.ReasonBody, response: Response
     ) -> Any:

@@ -87,7 +87,7 @@ def router(house: House) -> APIRouter:
     """Routes under /api/users."""
     routes = APIRouter(prefix="/users")
 
-    @routes.get("", response_model=Page[UserSaid])
+    @routes.get("", response_model=Page[UserSaid], summary="All people")
     async def everybody(
         who: Reader, role: Role | None = None, active: Annotated[bool | None, Query()] = None,
         limit: paging.Limit = 50, after: paging.After = None,
@@ -99,11 +99,11 @@ def router(house: House) -> APIRouter:
                 session, _now(), role=role, active=active, after=key[0] if key else "", limit=limit + 1)
         return paging.page([_said(one) for one in found], limit, lambda said: (said["name"],))
 
-    @routes.get("/{name}", response_model=UserSaid)
+    @routes.get("/{name}", response_model=UserSaid, summary="One person")
     async def one(who: Reader, name: UserName, response: Response) -> Any:
         return await _one(house, name, response)
 
-    @routes.post("", response_model=UserMade, status_code=201)
+    @routes.post("", response_model=UserMade, status_code=201, summary="Add somebody")
     async def add(who: Changer, body: UserBody, request: Request, response: Response) -> Any:
         """Add somebody. Their token is told here, once."""
         made = await service.add(
@@ -113,7 +113,7 @@ def router(house: House) -> APIRouter:
         response.headers["Location"] = f"/api/users/{body.name}"
         return await _one(house, body.name, response) | {"token": made}
 
-    @routes.patch("/{name}", response_model=UserChanged)
+    @routes.patch("/{name}", response_model=UserChanged, summary="Change somebody's name, role, skills, or let them go")
     async def change(who: Changer, name: UserName, seen: etags.Seen, body: UserChanges, response: Response) -> Any:
         """All of it or nothing. The last active admin stays one. An operator who leaves may leave hours with nobody
         on: it is done all the same, and told in `warnings`."""
@@ -124,13 +124,13 @@ def router(house: House) -> APIRouter:
         warnings = await roster_edit.nobody_on(house.sessions, today) if leaves else []
         return await _one(house, name, response) | {"warnings": warnings}
 
-    @routes.get("/{name}/tokens", response_model=Page[TokenSaid])
+    @routes.get("/{name}/tokens", response_model=Page[TokenSaid], summary="Somebody's tokens, by number")
     async def tokens(who: Reader, name: UserName) -> Any:
         """All at once, also those that open nothing any more. Of the tokens themselves nothing is kept."""
         async with reading_session(house.sessions) as session:
             return {"items": [row(one, _TOKEN_HIDDEN) for one in await store.tokens_of(session, name)], "next": None}
 
-    @routes.post("/{name}/tokens", response_model=TokenMade, status_code=201)
+    @routes.post("/{name}/tokens", response_model=TokenMade, status_code=201, summary="Give somebody one more token")
     async def new_token(who: Changer, name: UserName, body: Lifetime, request: Request) -> Any:
         """One more token, told here, once; the others stay."""
         made = await service.new_token(house.sessions, name, who.name, _now(), expires_days=body.expires_days)
@@ -139,12 +139,12 @@ def router(house: House) -> APIRouter:
             kept = next(one for one in await store.tokens_of(session, name) if one.hash == hash_of(made))
         return row(kept, _TOKEN_HIDDEN) | {"token": made}
 
-    @routes.delete("/{name}/tokens", response_model=Revoked)
+    @routes.delete("/{name}/tokens", response_model=Revoked, summary="Revoke all tokens of somebody")
     async def revoke_all(who: Changer, name: UserName) -> Any:
         """Again is harmless."""
         return {"revoked": await service.revoke(house.sessions, name, who.name, _now())}
 
-    @routes.delete("/{name}/tokens/{token_id}", response_model=Revoked)
+    @routes.delete("/{name}/tokens/{token_id}", response_model=Revoked, summary="Revoke one token")
     async def revoke(who: Changer, name: UserName, token_id: TokenId) -> Any:
         """Again is harmless."""
         return {"revoked": await service.revoke(house.sessions, name, who.name, _now(), token_id=token_id)}

@@ -81,6 +81,13 @@ async def test_every_operation_says_who_may_what_comes_back_and_what_may_go_wron
                 assert "Idempotency-Key" in [given["name"] for given in operation["parameters"]], where
 
 
+async def test_every_operation_has_a_heading_that_says_what_it_does(porch: Doors) -> None:
+    paths = make_app(porch.house).openapi()["paths"]
+    headings = [operation["summary"] for operations in paths.values() for operation in operations.values()]
+    assert [heading for heading in headings if len(heading.split()) < 2 or heading.istitle()] == []
+    assert len(set(headings)) == len(headings)
+
+
 # what the document says is true, whatever is sent
 
 CHECKS: list[Any] = [not_a_server_error, status_code_conformance, content_type_conformance,
