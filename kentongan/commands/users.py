@@ -134,10 +134,11 @@ def activate(name: str, why: Why = None) -> None:
 
 @app.command()
 def password(name: str) -> None:
-    """Set their password: asked twice, or one line of what is piped in."""
+    """Set their password: asked twice, or one line of what is piped in. It is kept for pages where people will log in;
+    no door takes it yet: programs and the API go by tokens."""
     given = _password()
     with_sessions(lambda sessions, settings: service.set_password(sessions, name, given, who(), _now()))
-    print(f"{name} has a new password")
+    print(f"{name} has a new password; no door takes one yet")
 
 
 def _change(name: str, changes: Changes, why: str | None) -> None:

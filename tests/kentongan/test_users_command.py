@@ -40,7 +40,7 @@ def test_a_script_reads_the_token_alone_and_a_person_is_told_what_it_is(house: P
 
 def test_a_password_is_read_from_what_is_piped_in_and_never_shown(house: Path, database: Engine) -> None:
     done = in_a_shell(house, "users", "password", "op01", piped=f"{GOOD}\nmore\n".encode())
-    assert (done.returncode, done.stdout) == (0, b"op01 has a new password\n")
+    assert (done.returncode, done.stdout) == (0, b"op01 has a new password; no door takes one yet\n")
     for piped in (b"", b"short\n", b"\xff\xfe not utf-8 at all\n"):
         refused = in_a_shell(house, "users", "password", "op01", piped=piped)
         assert (refused.returncode, refused.stdout) == (1, b"")
@@ -175,3 +175,7 @@ def test_who_sends_operators_away_is_told_of_hours_with_nobody_on(kentongan: Run
     assert kentongan("users", "role", "op02", "operator")[2] == ""
     assert kentongan("users", "deactivate", "op06")[2] == (
         "warning: Monday 15:00–23:00 nobody is on\nwarning: Tuesday 23:00–07:00 nobody is on\n")
+
+
+def test_a_password_says_which_doors_take_it(kentongan: Run) -> None:
+    assert "no door takes" in " ".join(kentongan("users", "password", "--help")[1].split())
