@@ -183,7 +183,8 @@ class Journal:
             behind = self._bring(behind + [item for item in taken if isinstance(item, Note)])
             if not behind:
                 for marker in markers:
-                    marker.set_result(None)
+                    if marker.set_running_or_notify_cancel():       # else nobody waits for it any more
+                        marker.set_result(None)
                 markers = []
 
     def _bring(self, notes: list[Note]) -> list[Note]:

@@ -26,6 +26,9 @@ HEADERS = [
 ]
 
 
+#: Seconds; longer than a database is waited for that is locked. One that hangs must not hang a desk.
+ANSWERED_WITHIN = 8.0
+
 #: who has the host's own token of secrets.toml
 HOST = Person("host", Role.ADMIN)
 
@@ -60,16 +63,20 @@ class Doorframe:
                 message["headers"] = [*said, *(header for header in HEADERS if header[0] not in has)]
             await send(message)
 
+        patience = asyncio.timeout(None)
         try:
-            door = await self._door(scope)
-            await door(scope, receive, _in_our_words(scope, receive, send_with_headers))
+            async with patience:
+                patient = _until_answered(patience, scope, receive, send_with_headers)
+                door = await self._door(scope)
+                await door(scope, patient[0], _in_our_words(scope, *patient))
         except asyncio.CancelledError:      # we are being stopped (a visitor who goes cancels nothing)
             if not started:
                 await problems.stopping()(scope, receive, send_with_headers)
         except Exception:
             log.exception("a request failed")
             if not started:
-                await problems.unexpected()(scope, receive, send_with_headers)
+                refusal = problems.too_slow() if patience.expired() else problems.unexpected()
+                await refusal(scope, receive, send_with_headers)
 
     async def _door(self, scope: Scope) -> ASGIApp:
         """What answers: the app, or a refusal."""
@@ -93,6 +100,37 @@ class Doorframe:
         if scheme.lower() != b"bearer" or not token or len(token) > LONGEST_TOKEN or not token.isascii():
             return None
         return HOST if hmac.compare_digest(token, self._token) else await self._person_of(token.decode())
+
+
+def _until_answered(
+    patience: asyncio.Timeout, scope: Scope, receive: Receive, send: Send
+) -> tuple[Receive, Send]:
+    """The clock runs from the moment when the whole request is here to the first word of the answer: neither a slow
+    visitor nor a long stream counts."""
+    running = answered = False
+
+    def start() -> None:
+        nonlocal running
+        if not running and not answered:
+            running = True
+            patience.reschedule(asyncio.get_running_loop().time() + ANSWERED_WITHIN)
+
+    async def receiving() -> Message:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            start()
+        return message
+
+    async def sending(message: Message) -> None:
+        nonlocal answered
+        if not answered:
+            answered = True
+            patience.reschedule(None)
+        await send(message)
+
+    if not any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
+        start()
+    return receiving, sending
 
 
 def _is_api(path: str) -> bool:

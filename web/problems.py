@@ -25,6 +25,7 @@ from routing import operators, roster_edit, roster_rules
 from tickets import attachments, edit, photos, places, service, steps, store
 from tickets.refused import Refused
 from web import access, etags, paging
+from web.complaints import words
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,13 @@ def stopping() -> Response:
                    "What you wanted may not have happened; ask again soon", headers={"Retry-After": "5"})
 
 
+def too_slow() -> Response:
+    """For whoever has waited long enough; what was begun has been broken off."""
+    return problem(503, "too-slow", "No answer in time",
+                   "What you wanted may not have happened; calls are not affected. /healthz says more",
+                   headers={"Retry-After": "5"})
+
+
 async def _known(request: Request, fault: Exception) -> Response:
     status, kind, title = next(row for known, row in _TABLE.items() if isinstance(fault, known))
     return problem(status, kind, title, str(fault))
@@ -167,7 +175,7 @@ async def _invalid(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, RequestValidationError)
     first = fault.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:]) or None
-    return problem(422, "invalid", "That cannot be used", f"{field or first['loc'][0]}: {first['msg']}", field=field)
+    return problem(422, "invalid", "That cannot be used", f"{field or first['loc'][0]}: {words(first)}", field=field)
 
 
 async def _misused(request: Request, fault: Exception) -> Response:

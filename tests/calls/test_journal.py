@@ -366,6 +366,19 @@ async def test_settled_waits_until_the_database_is_back(path: Path, store: Store
         assert store.kinds == ["one"]
 
 
+async def test_whoever_has_ceased_to_wait_for_the_database_does_not_end_the_writer(path: Path, store: Store) -> None:
+    store.away = True
+    async with opened(path, store) as notes:
+        notes.note("one")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await notes.settled()
+        store.away = False
+        await notes.settled()
+        assert notes.alive
+    assert store.kinds == ["one"]
+
+
 async def test_facts_come_back_as_they_went(path: Path, store: Store) -> None:
     facts = {"text": "\u2028 \n \x85 \"'${SHELL(id)}`;../é", "none": None, "list": [1, 2.5], "yes": True}
     store.away = True

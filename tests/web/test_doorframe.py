@@ -1,5 +1,6 @@
 """Round every door: the token, the headers, and what is said when we fail."""
 
+import asyncio
 import json
 import logging
 import re
@@ -9,9 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import Message, Receive, Scope, Send
 
 from db.engine import async_engine
 from tests.web.conftest import TOKEN, Doors, open_house, token_of
+from web import doorframe
 from web.app import make_app
 
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -67,6 +70,47 @@ async def test_every_answer_carries_the_headers(porch: Doors, method: str, path:
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
         assert "Server" not in answer.headers
+
+
+async def test_whoever_is_not_answered_in_time_is_told_so(
+    lite: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hangs() -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(doorframe, "ANSWERED_WITHIN", 0.05)
+    async with open_house(lite, tmp_path, health=hangs) as doors, doors.http.get("/healthz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["type"] == "urn:kentongan:problem:too-slow"
+        assert answer.headers["Retry-After"] == "5"
+        assert HEADERS.items() <= answer.headers.items()
+    assert "a request failed" in caplog.text
+
+
+async def test_a_slow_visitor_and_a_long_answer_are_given_their_time(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorframe, "ANSWERED_WITHIN", 0.05)
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.2)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+        await asyncio.sleep(0.2)
+        await receive()
+        await asyncio.sleep(0.2)
+        await send({"type": "http.response.body", "body": b"much"})
+
+    door = doorframe.Doorframe(app, TOKEN, lambda _: asyncio.sleep(0))
+    await door({"type": "http", "path": "/", "headers": [(b"content-length", b"9")]}, receive, send)
+    assert [message["type"] for message in said] == ["http.response.start", "http.response.body"]
 
 
 async def test_a_fault_of_ours_is_a_plain_500_with_the_headers(
