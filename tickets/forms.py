@@ -2,7 +2,8 @@
 
 A schema is refused unless it is harmless: it stands by itself (references lead only into its own `$defs`, and not in
 circles), its size is bounded, also with every reference written out, and its patterns are matched in linear time, by
-the engine that pydantic brings, since one bad schema must not hold up calls.
+the engine that pydantic brings, since one bad schema must not hold up calls. For the same reason entries are looked
+at with so much effort at most, whatever the schema makes of them.
 
 A field that holds a file says `"x-attachment": "image/"` (what its media type begins with); its entry is the id of one
 of the ticket's attachments.
@@ -12,7 +13,8 @@ import graphlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import date, datetime, time
 from typing import Any
 
@@ -34,6 +36,12 @@ _LONGEST_CHAIN = 5
 _MOST_WORDS = 10_000
 #: of a list whose entries must differ, which are compared each with each
 _MOST_UNIQUE = 100
+#: effort of one check, counted by `_effort_of`: at most a few tenths of a second
+_MOST_EFFORT = 25_000
+#: letters of a text that take as long as one word; and of something that is compared or told as a whole
+_TEXT, _WHOLE = 100, 20
+#: words that take as long as finding what is referred to
+_REFERENCE = 5
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 #: what would lead out of the schema, in circles, or past the engine of patterns; or looks again at each level at all
 #: that is below it
@@ -78,17 +86,23 @@ def check_entries(schema: Mapping[str, Any], entries: Mapping[str, Any]) -> None
     """Whether what stands in the form fits; what is still missing does not matter yet. Raises Refused, for the first
     field that is wrong ("form.address")."""
     check_json(entries, "form", LONGEST_ENTRIES)
-    wrong = next(_errors(_Unfinished, schema, entries), None)
+    try:
+        wrong = next(_errors(_Unfinished, schema, entries), None)
+    except _TooMuch:
+        raise Refused("form", "so many entries take too long to check against this form; leave some out") from None
     if wrong is not None:
         raise Refused(_dotted("form", wrong.absolute_path), _reason(wrong))
 
 
 def missing(schema: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
-    """The fields that a whole form needs and this one has not: "form.address"."""
+    """The fields that a whole form needs and this one has not: "form.address"; "form", if it takes too long to say."""
     found = []
-    for wrong in _errors(_Whole, schema, entries):
-        where = _dotted("form", wrong.absolute_path)
-        found += [f"{where}.{name}" for name in _missing_of(wrong)] or [where]
+    try:
+        for wrong in _errors(_Whole, schema, entries):
+            where = _dotted("form", wrong.absolute_path)
+            found += [f"{where}.{name}" for name in _missing_of(wrong)] or [where]
+    except _TooMuch:
+        return ["form"]
     return list(dict.fromkeys(found))
 
 
@@ -197,6 +211,8 @@ def _check_word(
 ) -> None:
     if word in _UNUSABLE:
         raise Refused(where, f"a form does without {word}")
+    if word == "$schema" and where != "schema.$schema":
+        raise Refused(where, "all of a form is of one draft: it stands at the top")
     if word == "$ref":
         found = _DEFINED.fullmatch(value) if isinstance(value, str) else None
         if found is None or found[1] not in definitions:
@@ -232,21 +248,76 @@ def _differ(validator: Any, wanted: Any, entries: Any, schema: Any) -> Iterator[
         yield from Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, entries, schema) or ()
 
 
+def _lacks(_: Any, needed: Any, entries: Any, schema: Any) -> Iterator[ValidationError]:
+    """One error for all that is missing: `_missing_of` says what it is."""
+    if isinstance(entries, dict) and not entries.keys() >= set(needed):
+        yield ValidationError("lacks something")
+
+
 def _nothing(*_: Any) -> Iterator[ValidationError]:
     return iter(())
 
 
+class _TooMuch(Exception):
+    """The check has taken all the effort that it may."""
+
+
+#: what this check may still take
+_left: ContextVar[int] = ContextVar("_left")
+
+
+def _take(effort: int) -> None:
+    """Raises _TooMuch."""
+    left = _left.get() - effort
+    if left < 0:
+        raise _TooMuch
+    _left.set(left)
+
+
+def _effort_of(word: str, value: Any, entry: Any) -> int:
+    """Roughly how long the word takes, a plain one being 1: it may go through what it says and what was entered, and
+    some compare all that is below, too."""
+    effort = 1 + sum(len(part) for part in (value, entry) if isinstance(part, list | dict))
+    if isinstance(entry, str):
+        effort += len(entry) // _TEXT
+    if word == "$ref":
+        effort += _REFERENCE
+    if word in ("const", "enum", "dependentRequired"):
+        effort += len(repr(value)) // _WHOLE
+    if word == "uniqueItems" and isinstance(entry, list) and len(entry) <= _MOST_UNIQUE:
+        effort += len(entry) * len(repr(entry)) // _WHOLE
+    return effort
+
+
+def _counted(word: str, check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
+    """The same check, paid for: before it looks, and for each error, which repeats what was entered."""
+
+    def paid(validator: Any, value: Any, entry: Any, schema: Any) -> Iterator[ValidationError]:
+        _take(_effort_of(word, value, entry))
+        for wrong in check(validator, value, entry, schema) or ():
+            _take(1 + len(wrong.message) // _WHOLE)
+            yield wrong
+
+    return paid
+
+
+_RULES = Draft202012Validator.VALIDATORS | {"pattern": _fits_pattern, "uniqueItems": _differ, "required": _lacks}
 _extend: Any = validators.extend  # its types are not told
-_Whole = _extend(Draft202012Validator, {"pattern": _fits_pattern, "uniqueItems": _differ})
+_Whole = _extend(Draft202012Validator, {word: _counted(word, check) for word, check in _RULES.items()})
 #: for a form that somebody is still writing
 _Unfinished = _extend(
-    _Whole, {"required": _nothing, "dependentRequired": _nothing, "minProperties": _nothing})
+    _Whole, {word: _counted(word, _nothing) for word in ("required", "dependentRequired", "minProperties")})
 
 
 def _errors(
     kind: type[Any], schema: Mapping[str, Any], entries: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    found = kind(schema, format_checker=_FORMATS).iter_errors(entries)
+    """By field. Raises _TooMuch."""
+    before = _left.set(_MOST_EFFORT)
+    try:
+        found = list(kind(schema, format_checker=_FORMATS).iter_errors(entries))
+    finally:
+        _left.reset(before)
     yield from sorted(found, key=lambda wrong: [str(part) for part in wrong.absolute_path])
 
 

@@ -59,6 +59,7 @@ def test_a_schema_that_stands_by_itself_is_taken(schema: dict[str, Any]) -> None
         (form(name={"$ref": "#/$defs/nothing"}), "schema.properties.name.$ref"),
         (form(name={"$dynamicRef": "#x"}), "schema.properties.name.$dynamicRef"),
         (form(name=TEXT) | {"$id": "https://elsewhere/"}, "schema.$id"),
+        (form(name={"$schema": "https://json-schema.org/draft/2020-12/schema"}), "schema.properties.name.$schema"),
         (form() | {"patternProperties": {"^x": TEXT}}, "schema.patternProperties"),
         (form(a={"$ref": "#/$defs/a"}) | {"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}, "schema.$defs"),
         (form(name=TEXT | {"pattern": "("}), "schema.properties.name.pattern"),
@@ -122,6 +123,47 @@ def test_of_entries_that_must_differ_a_longer_list_is_wrong_by_its_length_and_no
     begun = time.monotonic()
     assert refusal(forms.check_entries, schema, {"kinds": [{}, *range(6000)]}).reason == "maxItems is 100"
     assert time.monotonic() - begun < 1
+
+
+WHOLE_NUMBER: dict[str, Any] = {"type": "integer"}
+MANY = {f"n{one}": 1 for one in range(900)}
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ({"items": {"allOf": [WHOLE_NUMBER] * 600}}, [1] * 1800),
+    ({"allOf": [{"items": {}}] * 1000}, [1] * 1500),
+    ({"allOf": [{"contains": WHOLE_NUMBER}] * 500}, [1] * 1500),
+    ({"allOf": [{"propertyNames": {"maxLength": 5}}] * 300}, MANY),
+    ({"allOf": [{"additionalProperties": {}}] * 300}, MANY),
+    ({"items": {"enum": list(range(10_000, 19_000))}}, [1] * 400),
+    ({"items": {"$ref": "#/$defs/number"}}, [1] * 6000),
+    ({"allOf": [WHOLE_NUMBER] * 2000}, [1] * 15_000),
+    ({"allOf": [{"uniqueItems": True, "maxItems": 100}] * 300}, [{"rt": one} for one in range(100)]),
+    ({"allOf": [{"const": [1] * 3000}] * 9}, [1] * 3000),
+])  # fmt: skip
+def test_entries_that_would_take_long_to_check_are_refused_soon(field: dict[str, Any], value: Any) -> None:
+    schema = forms.check_schema(form(it=field) | {"$defs": {"number": WHOLE_NUMBER}})
+    begun = time.thread_time()
+    told = refusal(forms.check_entries, schema, {"it": value})
+    assert (told.field, "too long" in told.reason) == ("form", True)
+    assert forms.missing(schema, {"it": value}) == ["form"]
+    assert time.thread_time() - begun < 2
+
+
+def test_a_form_that_lacks_two_thousand_fields_says_so_soon() -> None:
+    names = [f"field{count}" for count in range(2000)]
+    schema = forms.check_schema(form() | {"required": names})
+    begun = time.thread_time()
+    assert forms.missing(schema, {}) == [f"form.{name}" for name in names]
+    assert time.thread_time() - begun < 0.5
+
+
+def test_a_long_and_honest_form_is_taken_whole() -> None:
+    person = form(**{f"field{count}": TEXT | {"maxLength": 30} for count in range(8)}) | {"required": ["field1"]}
+    schema = forms.check_schema(form(people={"type": "array", "items": person}))
+    entries = {"people": [{f"field{count}": "Contoh" for count in range(8)} for _ in range(150)]}
+    forms.check_entries(schema, entries)
+    assert forms.missing(schema, entries) == []
 
 
 ELDER = next(one["schema"] for one in seed.FORMS if one["service"] == "elder")
