@@ -31,6 +31,7 @@ class Call:
     stage: Stage = ARRIVED
     topic: str = "any"
     priority: int = 0
+    behind: float = 0.0             #: seconds that it stands behind equal calls: pranks of its number (calls/pranks.py)
     desk: str | None = None         #: who has it, from the offer on
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs

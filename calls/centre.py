@@ -5,17 +5,17 @@ goes back to the dialplan (`let_go`).
 """
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
-from calls import adopt, lost
+from calls import adopt, lost, pranks
 from calls.call import Call, Notes
-from calls.comfort import comforted
+from calls.comfort import comforted, spoken_place
 from calls.stages import ENDED, HANDED_BACK, QUEUED, TALKING, Stage
 from ivr.menu import Menu
 from routing.acd import Acd
@@ -23,6 +23,7 @@ from routing.desk import Desk
 from telephony import events, numbers
 from telephony.ari_operations import AriError
 from telephony.leg import Leg
+from telephony.tasks import beside
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,12 @@ class Centre:
     """One instance of the service: its live calls, its queue, its exchange."""
 
     def __init__(self, exchange: Exchange, acd: Acd, menu: Callable[[], Menu], notes: Notes, rules: Rules,
-                 life: Callable[[Call, "Centre"], Coroutine[Any, Any, None]]) -> None:
-        """`life` is `calls.life.live`: the story, handed in so that the story may import its stage."""
+                 life: Callable[[Call, "Centre"], Coroutine[Any, Any, None]], books: pranks.Books) -> None:
+        """`life` is `calls.life.live`: the story, handed in so that the story may import its stage. `books`: the pranks
+        that are known of a number."""
         self.acd, self.menu, self.notes, self.rules = acd, menu, notes, rules
         self.calls: dict[str, Call] = {}
-        self._exchange, self._life = exchange, life
+        self._exchange, self._life, self._books = exchange, life, books
         self._legs: dict[str, tuple[Call, Leg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lives: dict[str, asyncio.Task[None]] = {}         # of these, the calls' own, by call
@@ -170,6 +172,8 @@ class Centre:
         call = self._call_of(channel)
         self.notes.note(str(Stage.ARRIVED), call.id, number=call.number, arrived_at=call.arrived_at.isoformat())
         self._lives[call.id] = self._begin(self._live(call))
+        if call.number is not None:
+            self._begin(pranks.look_up(call, call.number, self._books))
 
     def _call_of(self, channel: events.Channel) -> Call:
         caller = self._exchange.leg(channel.id)
@@ -232,10 +236,21 @@ class Centre:
 
     # --- what a call asks for
 
-    def comforted(self, call: Call) -> AbstractAsyncContextManager[None]:
-        """Music and the place in the queue, while the body waits."""
+    @asynccontextmanager
+    async def comforted(self, call: Call) -> AsyncIterator[None]:
+        """Music and the place in the queue, while the body waits; who stands behind others may have that lifted."""
         welcome = "reoffered" if call.others else "queued"
-        return comforted(call.caller, welcome, lambda: self.acd.place(call.id), self.rules.tell_place_every)
+        async with comforted(call.caller, welcome, partial(self._told, call), self.rules.tell_place_every), \
+                beside(self._lifts(call)):
+            yield
+
+    def _told(self, call: Call) -> list[str]:
+        return [spoken_place(self.acd.place(call.id)), *([pranks.TOLD] if call.behind else [])]
+
+    async def _lifts(self, call: Call) -> None:
+        if call.behind:
+            await pranks.lifted(call)
+            self.acd.moves(call)
 
     async def answers(self, desk: Desk, call: Call) -> bool:
         """Ring the desk's phone; whether its operator answered. If not, the phone falls silent and the desk rests."""

@@ -15,20 +15,20 @@ SPOKEN_PLACES = 20
 
 
 @asynccontextmanager
-async def comforted(caller: Leg, welcome: str, place: Callable[[], int], every: float) -> AsyncIterator[None]:
-    """While the body waits, the caller hears `welcome`, their place, music, and every so many seconds the place.
+async def comforted(caller: Leg, welcome: str, told: Callable[[], list[str]], every: float) -> AsyncIterator[None]:
+    """While the body waits, the caller hears `welcome`, what is `told`, music, and every so many seconds that again.
 
     Silent again when the body ends, so that nothing holds up the commands that join caller and operator.
     """
-    async with beside(_speak(caller, welcome, place, every)):
+    async with beside(_speak(caller, welcome, told, every)):
         yield
 
 
-async def _speak(caller: Leg, welcome: str, place: Callable[[], int], every: float) -> None:
+async def _speak(caller: Leg, welcome: str, told: Callable[[], list[str]], every: float) -> None:
     sentences = [welcome]
     while not caller.gone:
         try:
-            await caller.play([*sentences, spoken_place(place())])
+            await caller.play([*sentences, *told()])
             async with _music(caller):
                 await asyncio.sleep(every)
         except AriError:

@@ -105,6 +105,15 @@ def _chosen(into: Drawing, call_id: str, note: JournalNote) -> None:
     tickets.choose_topic(into.connection, into.trail, call_id, note.facts["topic"], note.at)
 
 
+def _prank(into: Drawing, call_id: str, note: JournalNote) -> None:
+    _set(into.connection, call_id, prank=note.facts)
+
+
+def _prank_lifted(into: Drawing, call_id: str, note: JournalNote) -> None:
+    held = into.connection.scalar(select(Call.prank).where(Call.id == call_id)) or {}
+    _set(into.connection, call_id, prank=held | {"behind": 0.0})
+
+
 def _stage(column: str | None = None, *, first: bool = False) -> Callable[[Drawing, str, JournalNote], None]:
     """Draw a stage; `column` takes its moment (`first`: only the first time)."""
     def draw(into: Drawing, call_id: str, note: JournalNote) -> None:
@@ -195,6 +204,8 @@ _DRAW: dict[str, Callable[[Drawing, str, JournalNote], None]] = {
     Stage.ARRIVED: _arrived,
     Stage.MENU: _stage("answered_at"),
     "chosen": _chosen,
+    "prank": _prank,
+    "prank lifted": _prank_lifted,
     "adopted": _adopted,
     Stage.QUEUED: _stage("queued_at", first=True),
     Stage.OFFERED: _stage("offered_at"),

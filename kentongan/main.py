@@ -17,7 +17,7 @@ import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from calls import aftermath, changes_store, way_out
+from calls import aftermath, changes_store, pranks_store, way_out
 from calls.adopt import Snapshot
 from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
@@ -113,7 +113,7 @@ class Service:
         self.centre = Centre(
             AriExchange(self.ari, self._sound), self.acd, self.menu.current, self.journal,
             Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every,
-                  settings.deserted_for), live)
+                  settings.deserted_for), live, partial(pranks_store.past, self.sessions))
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_up=self._ami_up)
         self.bulletin = Bulletin(self.ami, self.acd)

@@ -18,6 +18,7 @@ class Queued(Protocol):
     topic: str
     priority: int
     arrived_at: datetime
+    behind: float           #: seconds that it stands behind equal calls
     desk: str | None
 
     def is_conversation(self) -> bool: ...
@@ -78,7 +79,7 @@ class Acd:
         loop = asyncio.get_running_loop()
         offer: asyncio.Future[Desk] = loop.create_future()
         since = call.arrived_at.timestamp()
-        self._waiting[call.id] = (policy.Waiting(call.id, call.topic, since, call.priority), offer)
+        self._waiting[call.id] = (_waiting(call), offer)
         widening = loop.call_later(max(0.0, since + self._widen_after - self._now()) + 0.001, self.pair)
         self.pair()
         try:
@@ -102,6 +103,12 @@ class Acd:
             _, offer = self._waiting.pop(call_id)
             self._enter(self.desks[name], OFFERED, call_id)
             offer.set_result(self.desks[name])
+
+    def moves(self, call: Queued) -> None:
+        """What orders the queue has changed for a call: its place too, if it still waits."""
+        if (found := self._waiting.get(call.id)) is not None:
+            self._waiting[call.id] = (_waiting(call), found[1])
+            self.pair()
 
     def queue(self) -> list[policy.Waiting]:
         """Who waits, in the order of service."""
@@ -239,3 +246,7 @@ class Acd:
             desk.enter(to)
         desk.call_id, desk.paused_for = call_id, why
         self._on_change(desk)
+
+
+def _waiting(call: Queued) -> policy.Waiting:
+    return policy.Waiting(call.id, call.topic, call.arrived_at.timestamp(), call.priority, call.behind)

@@ -13,6 +13,7 @@ class Waiting:
     topic: str
     since: float            #: arrival at the trunk, UTC seconds; survives re-queueing and adoption
     priority: int = 0       #: higher is answered first
+    behind: float = 0.0     #: seconds that the call stands behind equal ones (routing/pranks.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Free:
 
 
 def in_order(waiting: Iterable[Waiting]) -> list[Waiting]:
-    """The queue as it is served: highest priority, then longest wait (arrival order)."""
-    return sorted(waiting, key=lambda w: (-w.priority, w.since, w.call_id))
+    """The queue as it is served: highest priority, then longest wait (arrival order), less what they stand behind."""
+    return sorted(waiting, key=lambda w: (-w.priority, w.since + w.behind, w.call_id))
 
 
 def match(waiting: Iterable[Waiting], free: Iterable[Free], now: float, widen_after: float) -> list[tuple[str, str]]:

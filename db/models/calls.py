@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base, known
+from db.models.base import Base, JsonText, known
 
 
 class Call(Base):
@@ -57,6 +57,8 @@ class Call(Base):
     disposed_at: Mapped[datetime | None]
     #: who gave the disposition, e.g. "op01"
     disposed_by: Mapped[str | None]
+    #: pranks held against the number when the call came: score, reasons, behind (s; 0 once lifted); none: nothing
+    prank: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
 
 
 class Note(Base):

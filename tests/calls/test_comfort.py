@@ -43,7 +43,7 @@ class Caller:
 
 async def test_welcome_place_music_and_now_and_then_the_place_again() -> None:
     caller, places = Caller(), iter([3, 2, 1])
-    async with comforted(caller, "queued", lambda: next(places), every=30):
+    async with comforted(caller, "queued", lambda: [spoken_place(next(places))], every=30):
         await asyncio.sleep(PROMPT * 2 + 30 + PROMPT + 30 + 1)
     assert caller.heard == [
         "queued", "position-3", "music", "silence", "position-2", "music", "silence", "position-1...",
@@ -52,7 +52,7 @@ async def test_welcome_place_music_and_now_and_then_the_place_again() -> None:
 
 async def test_it_is_silent_when_the_body_ends() -> None:
     caller = Caller()
-    async with comforted(caller, "queued", lambda: 1, every=30):
+    async with comforted(caller, "queued", lambda: ["position-1"], every=30):
         await asyncio.sleep(10)
     assert caller.heard == ["queued", "position-1", "music", "silence"]
     await asyncio.sleep(60)
@@ -61,7 +61,7 @@ async def test_it_is_silent_when_the_body_ends() -> None:
 
 async def test_who_has_gone_needs_no_silence() -> None:
     caller = Caller()
-    async with comforted(caller, "queued", lambda: 1, every=30):
+    async with comforted(caller, "queued", lambda: ["position-1"], every=30):
         await asyncio.sleep(10)
         caller.gone = True
     assert caller.heard == ["queued", "position-1", "music"]
@@ -70,14 +70,14 @@ async def test_who_has_gone_needs_no_silence() -> None:
 async def test_a_prompt_that_fails_is_tried_again_later_and_costs_nobody_their_place() -> None:
     caller = Caller()
     caller.faults.append(AriTimeout(0, "POST", "/channels/c1/play", "within 2 s"))
-    async with comforted(caller, "queued", lambda: 1, every=30):
+    async with comforted(caller, "queued", lambda: ["position-1"], every=30):
         await asyncio.sleep(35)
     assert caller.heard == ["position-1", "music", "silence"]
 
 
 async def test_a_fault_of_the_body_goes_on() -> None:
     with pytest.raises(RuntimeError, match="of the body"):
-        async with comforted(Caller(), "queued", lambda: 1, every=30):
+        async with comforted(Caller(), "queued", lambda: ["position-1"], every=30):
             raise RuntimeError("of the body")
 
 
@@ -88,7 +88,7 @@ async def test_a_hang_up_is_heard_even_while_the_music_is_being_stopped(during: 
 
     async def waits() -> None:
         nonlocal went_on
-        async with comforted(caller, "queued", lambda: 1, every=30):
+        async with comforted(caller, "queued", lambda: ["position-1"], every=30):
             await asyncio.sleep(during)
         went_on = True
 

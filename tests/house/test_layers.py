@@ -21,6 +21,7 @@ DECIDING = (
     "ivr/menu.py",
     "routing/operators.py",
     "routing/policy.py",
+    "routing/pranks.py",
     "telephony/events.py",
     "telephony/numbers.py",
     "tickets/forwarding.py",

@@ -41,7 +41,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_text_is_built_in_both_languages(prompts: Path, built: list[Built]) -> None:
-    expected = {"greeting", "menu", "wrong_key", "queued", "wayout", "reoffered", "campaign", "position-many"}
+    expected = {"greeting", "menu", "wrong_key", "queued", "wayout", "reoffered", "campaign", "position-many",
+                "if-emergency"}
     for language in ("id", "en"):
         names = {one.name for one in built if one.language == language}
         assert names == set(texts(prompts, language)) | {"beep"}

@@ -29,6 +29,7 @@ class Caller:
     id: str
     topic: str = "any"
     priority: int = 0
+    behind: float = 0.0
     arrived_at: datetime = field(default_factory=lambda: datetime.fromtimestamp(now(), UTC))
     desk: str | None = None
     talks_on: bool = False

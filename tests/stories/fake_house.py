@@ -1,8 +1,11 @@
 """A house on a fake Asterisk, in virtual time: a story takes as long as Python needs to run it."""
 
 import asyncio
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
 
 from calls import way_out
 from calls.adopt import Snapshot
@@ -10,6 +13,7 @@ from calls.bulletin import on_duty
 from calls.centre import Centre, Rules
 from calls.journal import Note
 from calls.life import live
+from calls.pranks_store import pranks_of
 from calls.store import JournalStore
 from calls.watch import watch
 from db.engine import sync_engine
@@ -17,6 +21,7 @@ from ivr.menu_file import SEED, MenuFile
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT
+from routing.pranks import Past
 from routing.seed import OPERATORS
 from telephony.exchange import AriExchange
 from tests.stories import fake
@@ -109,6 +114,7 @@ class FakeHouse(House):
         super().__init__()
         self.asterisk = fake.FakeAsterisk()
         self.graves: list[fake.Line] = []
+        self.books_take, self.books_fail = 0.01, False      #: seconds; whether the database is away
         self.journal = MemoryJournal()
         self.journal.listeners.append(self.hears)
         self.engine = sync_engine(f"sqlite:///{database}")
@@ -138,7 +144,7 @@ class FakeHouse(House):
         self.centre = Centre(
             AriExchange(line, lambda prompt: f"sound:{prompt}"),  # type: ignore[arg-type]
             self.acd, self.menu.current, notes,
-            Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY), live,
+            Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY), live, self._books,
         )  # fmt: skip
         self.asterisk.hears = self.centre.hears
         self.asterisk.device = self.acd.device
@@ -152,6 +158,16 @@ class FakeHouse(House):
 
     async def _bridges(self) -> frozenset[str]:
         return frozenset(self.asterisk.mixes)
+
+    async def _books(self, number: str, now: datetime) -> list[Past]:
+        await asyncio.sleep(self.books_take)
+        if self.books_fail:
+            raise OperationalError("", {}, Exception("the database is away"))
+        with self._reads() as connection:
+            return [Past(*row) for row in connection.execute(pranks_of(number, now))]
+
+    def now(self) -> datetime:
+        return fake.now()
 
     async def _phone(
         self, name: str, answers_after: float | None, rings: bool, refuses: int | None, registered: bool

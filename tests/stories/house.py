@@ -10,9 +10,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Executable, insert, select
 
 from calls import invariants
 from calls.adopt import BRIDGE
@@ -178,6 +180,25 @@ class House(ABC):
 
     def desk(self, name: str) -> Desk:
         return self.acd.desks[name]
+
+    async def judged_before(self, number: str, disposition: str, times: int) -> None:
+        """The number has called so often, a minute apart, and the operator's verdict was this."""
+        await self.settled()
+        await self.writes(insert(Call).values([
+            {"id": f"{disposition}-{uuid4().hex[:6]}-{n}", "node": "kentongan", "caller_number": number,
+             "stage": "ended", "outcome": "answered", "topic": "any", "pressed": "", "operator": "op01",
+             "arrived_at": self.now() - timedelta(minutes=n), "disposition": disposition, "disposed_by": "op01"}
+            for n in range(1, times + 1)
+        ]))  # fmt: skip
+
+    async def writes(self, statement: Executable) -> None:
+        """Into the database, in one transaction."""
+        with self.engine.begin() as connection:
+            connection.execute(statement)
+
+    def now(self) -> datetime:
+        """By the clock of the house's calls."""
+        return datetime.now(UTC)
 
     # --- what became of it
 

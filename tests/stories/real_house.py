@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Executable, insert
 
 from db.engine import sync_engine
 from db.models import Duty
@@ -238,6 +238,14 @@ class RealHouse(House):
             voice=CALLER, keys=presses,
         ))  # fmt: skip
         return RealCaller(caller)
+
+    async def writes(self, statement: Executable) -> None:
+        """In a thread: whoever holds the database now may be waiting for this very loop."""
+        await asyncio.to_thread(self._write, statement)
+
+    def _write(self, statement: Executable) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(statement)
 
     async def settled(self) -> None:
         await self.service.journal.settled()

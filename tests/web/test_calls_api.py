@@ -138,6 +138,16 @@ async def test_reading_does_not_wait_for_a_writer(porch: Doors) -> None:
         assert len((await porch.get("/api/calls"))["items"]) == 1
 
 
+async def test_what_is_held_against_a_number_is_told_with_its_reasons(doors: Doors) -> None:
+    prank = {"score": 1.5, "reasons": ["prank 3 min ago (call c2, judged by op01)"], "behind": 15.0}
+    number = "+62800555112"
+    await doors.call("1763800000.1", caller_number=number)
+    await doors.call("1763800000.2", caller_number=number, arrived_at=NOW + timedelta(seconds=1), prank=prank)
+    assert (await doors.by("op01").get("/api/calls/1763800000.2"))["prank"] == prank
+    assert (await doors.by("op01").get("/api/calls/1763800000.1"))["prank"] is None
+    assert [call["prank"] for call in (await doors.get("/api/calls?number=0800555112"))["items"]] == [prank, None]
+
+
 async def test_every_verdict_on_a_call_stands_in_the_audit(doors: Doors) -> None:
     await doors.call()
     for who, verdict in (("op01", "real"), ("siti", "prank")):
