@@ -74,6 +74,7 @@ def _whole(code: str, found: Agency | None, given: dict[str, Any]) -> dict[str, 
     """The agency as it shall be, by the rules of the door. Raises Refused."""
     from pydantic import TypeAdapter, ValidationError
 
+    from web.complaints import words
     from web.shapes import AgencyBody, Code
     kept = {"url": None, "topics": []} if found is None else {
         field: getattr(found, field) for field in ("name", "url", "topics", "phone", "active")}
@@ -82,4 +83,4 @@ def _whole(code: str, found: Agency | None, given: dict[str, Any]) -> dict[str, 
         return AgencyBody(**kept | given).model_dump()
     except ValidationError as wrong:
         first = wrong.errors()[0]
-        raise Refused(str(first["loc"][0]), first["msg"].removeprefix("Value error, ")) from None
+        raise Refused(str(first["loc"][0]), words(first)) from None

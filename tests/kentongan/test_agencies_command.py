@@ -55,8 +55,8 @@ def test_an_agency_that_is_not_there_is_made_if_it_has_a_name(kentongan: Run, da
 
 @pytest.mark.parametrize(("words", "said"), [
     (("fbi",), "code: there is no such agency; give it a name to make it. There are: ambulans118, bpbd, "),
-    (("Not A Code", "--name", "x"), "code: String should match"),
-    (("dinsos", "--name", " "), "name: String should have at least 1"), (("dinsos", "--name", ""), "name: "),
+    (("Not A Code", "--name", "x"), "code: a code is 1 to 32 small letters"),
+    (("dinsos", "--name", " "), "name: it may not be empty"), (("dinsos", "--name", ""), "name: "),
     (("dinsos", "--url", "ftp://example.test"), "url: an agency's address begins with https://"),
     (("dinsos", "--secret", "short"), "secret: a signing secret is whsec_")])
 def test_what_cannot_be_is_refused_in_words(kentongan: Run, words: tuple[str, ...], said: str) -> None:
