@@ -7,10 +7,11 @@ Why two roads: Asterisk executes `answer`, set-variable and `addChannel` after t
 playing, and commands on the WebSocket one after another, so one caller's greeting would hold up everybody's
 commands. Over HTTP each command waits for itself alone.
 
-Two rules for whoever uses it:
+Three rules for whoever uses it:
 
 - `Gone` is normal. The party has hung up while the command was under way; its StasisEnd or ChannelDestroyed
   is coming, or has come.
+- Whoever was stopped and wakes up looks before it acts: another process may have our name, and our calls.
 - Events that are lost while we are away are not replayed. Hence `on_up`: after every (re)connection it is
   awaited to take a snapshot and to reconcile. Events that arrive meanwhile are held and delivered after it,
   in order. So it has to be short (a call waits 800 ms to be claimed), must not wait for events, and handlers
@@ -22,6 +23,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -42,6 +45,7 @@ from telephony.ari_operations import (
 )
 from telephony.ari_resources import Applications, Asterisk, Bridges, Channels, Events, Playbacks
 from telephony.events import KNOWN, ApplicationReplaced, Event, Unknown, channel_id, decode
+from telephony.tasks import beside
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,8 @@ REQUEST_LIMIT: Final = 2.0        #: s, for one command from the queue for a con
 POOL: Final = 16                  #: commands under way at once; Asterisk needs `sessionlimit` well above it
 KEEP_ALIVE: Final = 10.0          #: s; Asterisk closes after 15 s, and a command must not meet that moment
 PING_EVERY: Final = 2.0           #: s; the pong may take half of it, so a half-open socket is seen within 3 s
+FREEZE: Final = 1.0               #: s; who has not run for so long was stopped, and may have been replaced meanwhile
+LOOK_FIRST: Final = 0.5           #: s; then the reader has seen what came while we were stopped
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0           #: s, between attempts to connect; each shortened at random
 
 T = TypeVar("T")
@@ -96,6 +102,8 @@ class Ari:
         self._http: aiohttp.ClientSession | None = None
         self._held: list[Event] | None = None
         self._attempt = 0
+        self._ran_at = inf          # while we run: a moment ago
+        self._doubtful_until = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,6 +125,23 @@ class Ari:
         An `AriError` or `OSError` out of `on_up` counts as a lost connection: the next begins with a new
         snapshot.
         """
+        async with beside(self._watch_itself()):
+            await self._stay_connected()
+
+    async def _watch_itself(self) -> None:
+        try:
+            while True:
+                self._doubts()
+                self._ran_at = monotonic()
+                await asyncio.sleep(FREEZE / 4)
+        finally:
+            self._ran_at = inf
+
+    def _doubts(self) -> None:
+        if (now := monotonic()) - self._ran_at > FREEZE:
+            self._doubtful_until = now + LOOK_FIRST
+
+    async def _stay_connected(self) -> None:
         while True:
             try:
                 # First a harmless question. Handshakes sent to a frozen Asterisk would all be carried out
@@ -217,6 +242,9 @@ class Ari:
 
     async def send(self, operation: Operation, body: object = None, **parameters: str | int | None) -> bytes:
         """Give one command of `USED`; returns the JSON of the answer. Rooms call the resources' methods."""
+        self._doubts()
+        if (doubtful_for := self._doubtful_until - monotonic()) > 0:
+            await asyncio.sleep(doubtful_for)           # a stopped process that wakes up has old plans
         if self.fenced:
             raise AriUnreachable(0, operation.method, operation.path, "(another process acts under our name)")
         given = {name: str(value) for name, value in parameters.items() if value is not None}

@@ -1,15 +1,16 @@
 """The line to Asterisk, on a real one: what it tells, what it carries out, and how it comes back."""
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from telephony import events
-from telephony.ari import Ari
+from telephony.ari import FREEZE, Ari
 from telephony.ari_operations import (
     USED,
     AriError,
@@ -279,6 +280,38 @@ async def test_who_is_replaced_stops_and_commands_nobody_any_more(asterisk: Any)
         with pytest.raises(AriUnreachable, match="another process"):
             await first.ari.channels.list()
         assert second.ari.connected
+
+
+def stopped_until(it_is_so: threading.Event) -> None:
+    """As by SIGSTOP: nothing of ours runs, and the world goes on."""
+    sleep(FREEZE)
+    assert it_is_so.wait(10)
+
+
+async def test_who_was_stopped_and_replaced_meanwhile_does_nothing_when_it_wakes_up(asterisk: Any) -> None:
+    """Fault 5: its plans are old, and the calls are somebody else's."""
+    old = Line(asterisk)
+    replaced, over = threading.Event(), threading.Event()
+
+    async def replaces() -> None:
+        new = Line(asterisk)
+        async with running(new):
+            replaced.set()
+            await asyncio.to_thread(over.wait)
+            assert [channel.id for channel in await new.ari.channels.list() if channel.id == call] == [call]
+            await new.ari.channels.hangup(call)
+
+    async with running(old) as task:
+        call = await old.claimed()
+        other = threading.Thread(target=asyncio.run, args=[replaces()])
+        other.start()
+        stopped_until(replaced)
+        with pytest.raises(AriUnreachable, match="acts under our name"):
+            await old.ari.channels.hangup(call)
+        with pytest.raises(Replaced):
+            await task
+        over.set()
+        await asyncio.to_thread(other.join)
 
 
 async def test_a_wrong_password_says_what_to_mend(asterisk: Any, caplog: Any) -> None:
