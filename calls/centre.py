@@ -155,6 +155,8 @@ class Centre:
         return at is None or (datetime.now(UTC) - at).total_seconds() < self.rules.claim_within
 
     async def _claim(self, channel_id: str) -> None:
+        if channel_id in self._claims or channel_id in self._legs:      # we were told twice
+            return
         opened = self._claims[channel_id] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(_OPEN_WITHIN):

@@ -207,6 +207,8 @@ class FakeAsterisk:
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.sleep(0.01)
+                if channel.id not in self.up:  # hung up before the phone heard of it
+                    return
                 if phone.refuses is not None:
                     self.ends(channel, {486: BUSY}.get(phone.refuses, 21))
                     return

@@ -150,3 +150,21 @@ async def test_an_operator_who_hangs_up_at_once_costs_the_caller_nothing_but_a_m
     assert house.desk("op01").paused_for is None
     await caller.hangs_up()
     await house.over(caller)
+
+
+async def test_a_call_that_is_broadcast_twice_is_claimed_once(house, caplog):
+    tell = house.asterisk.tell
+
+    def twice(event):
+        for _ in range(1 + isinstance(event, events.CallBroadcast)):
+            tell(event)
+
+    house.asterisk.tell = twice
+    await house.phone("op01")
+    caller = await house.dials(keys="1")
+    await house.until(caller, "talking")
+    assert [command for _, command in house.asterisk.commands].count(f"claim {caller.call_id}") == 1
+    assert not house.centre._claims
+    await caller.hangs_up()
+    await house.over(caller)
+    assert not [record for record in caplog.records if record.name == "calls.centre"]
