@@ -49,7 +49,8 @@ class JournalFile:
 
         Never raises: see `fault`.
         """
-        self._owed = [*(line for line in self._owed if line[0] > safe), *lines]
+        owed = [*self._owed, *lines]
+        self._owed = [line for line in owed if line[0] > safe] or owed[-1:]     # the last one tells where numbers stand
         if not self._owed:
             return
         try:

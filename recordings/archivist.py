@@ -113,7 +113,7 @@ class Archivist:
     def _look(self, recording: Waiting) -> _Look:
         try:
             stat = (self._spool / raw_name(recording.raw_name)).stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError):                       # it will be said when the recording is taken
             return -1, -1

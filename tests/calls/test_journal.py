@@ -105,6 +105,7 @@ async def test_what_comes_while_one_group_is_written_is_the_next_group(path: Pat
         await tried(store)
         for n in range(500):
             notes.note(f"n{n}")
+        await until(lambda: notes._to_database.qsize() == 500)
         store.may_commit.set()
         await notes.settled()
         assert store.commits == [1, 500]

@@ -25,6 +25,13 @@ def exchange() -> Iterator[Exchange]:
 
 
 @pytest.fixture
+def own_exchange() -> Iterator[Exchange]:
+    """For a story that spoils more than a house."""
+    with running_exchange() as exchange:
+        yield exchange
+
+
+@pytest.fixture
 async def real_house(exchange: Exchange) -> AsyncIterator[RealHouse]:
     house = RealHouse(exchange)
     await house.open()

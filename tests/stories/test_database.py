@@ -1,25 +1,30 @@
 """The database is locked, slow, read-only, full, stopped or gone, at the start too: calls go on as before, the journal
 waits in its file, and afterwards everything is there once and in order. On a real Asterisk."""
 import asyncio
+import os
+import signal
 import sqlite3
+import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psycopg
 import pytest
 from sqlalchemy import event, func, select
 
+from bench.cluster import postgres
 from calls.journal import read
 from db.models import Call, CallTicket, Note, Recording
-from kentongan.ground import stand
+from kentongan.ground import lay, stand
 from routing.operators import READY
 from tests.stories.house import Caller, Phone
-from tests.stories.real_house import RealHouse
+from tests.stories.real_house import Exchange, RealHouse, everybody_is_always_on_shift
 from tests.waiting import until
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(120)]
@@ -98,7 +103,8 @@ async def a_call(house: RealHouse, phone: Phone) -> tuple[Caller, Counter[str]]:
     send = type(ari).send
 
     async def counting(operation: Any, *body: Any, **values: Any) -> bytes:
-        if operation.method != "GET":           # (looks are every few seconds, whoever calls)
+        # (Looks are every few seconds, whoever calls; whether a sentence is still begun when a desk is free is chance.)
+        if operation.method != "GET" and "play" not in operation.path:
             given[f"{operation.method} {operation.path}"] += 1
         return await send(ari, operation, *body, **values)
 
@@ -257,3 +263,106 @@ async def test_a_service_that_starts_without_its_database_answers_calls(
     await is_there_once(house, before, during)
     await is_well(house)
     holds_nothing_personal(house, caplog.text, await metrics(house))
+
+
+async def test_postgresql_stopped_or_killed_costs_calls_nothing(
+    own_exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    with postgres() as url:
+        settings = own_exchange.settings.model_copy(update={"database_url": f"{url}/postgres"})
+        ground = await lay(settings)
+        await asyncio.to_thread(everybody_is_always_on_shift, settings)
+        house = RealHouse(replace(own_exchange, settings=settings, ground=ground))
+        await house.open()
+        try:
+            phone = await house.phone("op01")
+            calls, usual = [], None
+            for fault in (nothing_wrong, stopped, killed):
+                async with fault(url):
+                    caller, given = await a_call(house, phone)
+                    usual = usual or given
+                    assert given == usual
+                    calls.append(caller)
+                    await is_in_the_file(house, caller)
+                    if fault is not nothing_wrong:
+                        await is_told(house, "database", "journal")
+                        await refuses_in_words(house, "GET", "calls")
+                await is_there_once(house, *calls)
+                await is_well(house)
+            holds_nothing_personal(house, caplog.text, await metrics(house))
+        finally:
+            await house.close()
+            for server in restarted:
+                server.send_signal(signal.SIGQUIT)
+                await server.wait()
+            restarted.clear()
+
+
+@asynccontextmanager
+async def nothing_wrong(_url: str) -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def stopped(url: str) -> AsyncIterator[None]:
+    """Every process of the server's: it takes connections, and says nothing."""
+    server = pid_of(url)
+    everybody = [server, *children_of(server)]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def killed(url: str) -> AsyncIterator[None]:
+    """At once, as by a crash; started again afterwards. The new one is ended by whoever ends the old one's folder."""
+    server = pid_of(url)
+    command = Path(f"/proc/{server}/cmdline").read_text().rstrip("\0").split("\0")
+    owner = Path(f"/proc/{server}").stat()
+    folder = Path(command[command.index("-D") + 1]).parent
+    os.kill(server, signal.SIGQUIT)
+    await until(lambda: not answers(url))
+    yield
+    become = ["setpriv", "--pdeathsig=QUIT", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    again = await asyncio.create_subprocess_exec(
+        *(become if os.geteuid() == 0 else become[:2]), *command, cwd=folder, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    restarted.append(again)
+    await until(lambda: answers(url))
+
+
+#: Servers that a story has started.
+restarted: list[asyncio.subprocess.Process] = []
+
+
+def pid_of(url: str) -> int:
+    """The server's, which is the parent of whoever serves a connection."""
+    with psycopg.connect(f"{url}/postgres") as connection:
+        return parent_of(connection.info.backend_pid)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(other.name) for other in Path("/proc").glob("[0-9]*") if is_child(int(other.name), pid)]
+
+
+def is_child(pid: int, of: int) -> bool:
+    try:
+        return parent_of(pid) == of
+    except OSError:                             # it has just ended
+        return False
+
+
+def answers(url: str) -> bool:
+    try:
+        psycopg.connect(f"{url}/postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
