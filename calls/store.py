@@ -21,6 +21,9 @@ from tickets import store as tickets
 
 log = logging.getLogger(__name__)
 
+#: Ids that are asked for in one query.
+_AT_ONCE = 500
+
 
 class JournalStore:
     """Takes the notes of one node. Synchronous: it lives in the journal's writer thread."""
@@ -132,6 +135,7 @@ def _talking(into: Drawing, call_id: str, note: JournalNote) -> None:
 
 
 def _ended(into: Drawing, call_id: str, note: JournalNote) -> None:
+    _talked(into, call_id, note)
     kinds = list(into.connection.scalars(
         select(Note.kind).where(Note.call_id == call_id, Note.kind.in_(list(Stage))).order_by(Note.seq)))
     talked = into.connection.scalar(select(Call.talking_at).where(Call.id == call_id)) is not None
@@ -160,11 +164,28 @@ def _way_out(into: Drawing, call_id: str, note: JournalNote) -> None:
     elif stage == Stage.ENDED or not note.facts["why"]:
         return                                  # told before; or it was in our hands, and its end is noted by them
     _set(into.connection, call_id, operator=note.facts["operator"])
+    _talked(into, call_id, note)
     talked_for = note.facts.get("talked_for")
     path = [Stage.HANDED_BACK] if note.facts["why"] else []
     _ends(into, call_id, note, outcome(path, note.facts.get("by")), talked_for)
     if talked_for:
         _call_back(into, callbacks.somebody_answered, call_id, note.at)
+
+
+def _talked(into: Drawing, call_id: str, note: JournalNote) -> None:
+    """Asterisk's own book knows of a talk that nobody of us saw, or that we saw only in part."""
+    if (began := note.facts.get("talking_at")) is not None:
+        _set(into.connection, call_id, operator=func.coalesce(note.facts["operator"], Call.operator),
+             talking_at=func.coalesce(Call.talking_at, datetime.fromisoformat(began)))
+
+
+def _recounted(into: Drawing, call_id: str, note: JournalNote) -> None:
+    """The same, of a call that has an end already."""
+    _talked(into, call_id, note)
+    told = Outcome.HANDED_BACK if note.facts["way_out"] else Outcome.ANSWERED
+    into.connection.execute(
+        update(Call).where(Call.id == call_id, Call.outcome == Outcome.ABANDONED).values(outcome=told))
+    _call_back(into, callbacks.somebody_answered, call_id, note.at)
 
 
 def _ends(
@@ -213,6 +234,7 @@ _DRAW: dict[str, Callable[[Drawing, str, JournalNote], None]] = {
     Stage.HANDED_BACK: _stage(),
     Stage.ENDED: _ended,
     "way out": _way_out,
+    "recounted": _recounted,
 }
 
 
@@ -226,7 +248,15 @@ async def unfinished(sessions: async_sessionmaker[AsyncSession], node: str) -> s
         return set(await session.scalars(select(Call.id).where(Call.node == node, Call.stage != Stage.ENDED)))
 
 
-async def known(sessions: async_sessionmaker[AsyncSession], call_ids: Iterable[str]) -> set[str]:
-    """Those of the ids that have a record."""
+async def progress(
+    sessions: async_sessionmaker[AsyncSession], call_ids: Iterable[str]
+) -> dict[str, tuple[str, datetime | None]]:
+    """Of those of the ids that have a record: the stage, and since when somebody talks to them."""
+    asked = list(call_ids)
+    found: dict[str, tuple[str, datetime | None]] = {}
     async with sessions() as session:
-        return set(await session.scalars(select(Call.id).where(Call.id.in_(list(call_ids)))))
+        for begin in range(0, len(asked), _AT_ONCE):
+            some = Call.id.in_(asked[begin:begin + _AT_ONCE])
+            rows = await session.execute(select(Call.id, Call.stage, Call.talking_at).where(some))
+            found |= {row.id: (row.stage, row.talking_at) for row in rows}
+    return found

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -17,8 +17,9 @@ import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from calls import aftermath, changes_store, pranks_store, way_out
+from calls import changes_store, pranks_store, way_out
 from calls.adopt import Snapshot
+from calls.aftermath import Aftermath
 from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
 from calls.journal import Journal, Note
@@ -46,6 +47,7 @@ from telephony.ami import Ami, AmiError
 from telephony.ari import Ari
 from telephony.ari_operations import AriError
 from telephony.asterisk import Asterisk, AsteriskError
+from telephony.cel_book import CelBook
 from telephony.exchange import AriExchange
 from telephony.fetch import parse_version, unfit
 from telephony.tasks import beside
@@ -160,7 +162,8 @@ class Service:
                     self.ari.run(), self.ami.run(),
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                     *(_again_and_again(work) for work in (
-                        self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._watch_lag,
+                        self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._settle_up,
+                        self._watch_lag,
                         self._watch_health, self.centre.mind_the_waiting, self._watch_centre, self._archivist.run,
                         outbox.run,
                         partial(changes_store.tell, self.journal, self.sessions, self.settings.node))),
@@ -219,20 +222,32 @@ class Service:
         return alive
 
     async def _look_after(self) -> None:
-        """Note what ended while nobody of us was there; then look every now and then for what events did not tell."""
+        """Look every now and then for what events did not tell."""
         await self._up.wait()
-        with suppress(TimeoutError):                # without AMI, what it could tell is told later
-            async with asyncio.timeout(LOOK_EVERY):
-                await self._phones_up.wait()
-        await self._catch_up()
-        await self.journal.settled()
-        await aftermath.tell(self.journal, self.sessions, self.settings.node, self.settings.data / "spool",
-                             self.settings.data / "rescued", self._alive)
         while True:
             await asyncio.sleep(LOOK_EVERY)
             if self.ari.connected:
                 await self.centre.reconcile(self._snapshot, at_once=False)
+
+    async def _settle_up(self) -> None:
+        """Note what ended while nobody of us was there; then, every now and then, what no report told us either."""
+        await self._up.wait()
+        with suppress(TimeoutError):                # without AMI, what it could tell is told later
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._phones_up.wait()
+        data = self.settings.data
+        with closing(CelBook(data / "events/calls.csv")) as book:
+            aftermath = Aftermath(self.journal, self.sessions, self.settings.node, data / "spool", data / "rescued",
+                                  book, self._alive)
             await self._catch_up()
+            await self.journal.settled()
+            await aftermath.tell(at_start=True)
+            while True:
+                await asyncio.sleep(LOOK_EVERY)
+                await self._catch_up()
+                with suppress(AriError, SQLAlchemyError):           # at the next look
+                    if self.ari.connected:
+                        await aftermath.tell(at_start=False)
 
     async def _catch_up(self) -> None:
         with suppress(AmiError):                    # at the next look

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from panoramisk.fast_agi import Application
 
+from telephony.cel import desk_of
+
 log = logging.getLogger(__name__)
 logging.getLogger("panoramisk").setLevel(logging.CRITICAL + 1)      # it prints numbers
 
@@ -98,7 +100,7 @@ def way_out(call_id: str, number: str, values: dict[str, str]) -> WayOut:
         number="" if number == "unknown" else number,
         arrived_at=_seconds(values.get("KT_ARRIVED")) or _seconds(call_id.split(".")[0]) or 0.0,
         talked_for=_seconds(values.get("ANSWEREDTIME")),
-        desk=_operator(values.get("DIALEDPEERNAME", "")),
+        desk=desk_of(values.get("DIALEDPEERNAME", "")),
         why=values.get("KT_WAYOUT", ""),
     )
 
@@ -113,12 +115,6 @@ def kept(call_id: str, report: str) -> WayOut:
 
 def _seconds(text: str | None) -> float | None:
     return float(text) if text and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text, re.ASCII) else None
-
-
-def _operator(peer: str) -> str | None:
-    """"op01" of "PJSIP/op01-0000000a", the phone that answered."""
-    match = re.fullmatch(r"PJSIP/([0-9A-Za-z_.-]+)-[0-9a-f]{8}", peer, re.ASCII)
-    return match[1] if match else None
 
 
 class _Reader:

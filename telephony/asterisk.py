@@ -19,6 +19,10 @@ from telephony.fetch import Found
 CONF = Path(__file__).parents[1] / "asterisk-conf"
 READY_WITHIN = 30.0     #: seconds
 GONE_WITHIN = 10.0      #: seconds; then it is killed
+#: One row of Asterisk's own book of calls, as `telephony.cel` reads it.
+_EVENT = (
+    "${eventtime},${eventtype},${CHANNEL(uniqueid)},${CHANNEL(linkedid)},${CHANNEL(channame)},${CHANNEL(context)},"
+    "${FILTER(0-9+,${CALLERID(num)})},${eventextra}")
 #: A Unix socket has no room for a longer path.
 SOCKET_PATH_LIMIT = 107
 
@@ -66,7 +70,8 @@ def render_own(plan: Plan, modules: Path, data: Path) -> Path:
     modules, data: where the instance will find its own (see `Found`), perhaps in another container.
     """
     home = plan.data.resolve() / "asterisk"
-    for folder in (home / "etc", home / "lib/keys", home / "log", home / "run", home / "spool", plan.data / "spool"):
+    for folder in (home / "etc", home / "lib/keys", home / "log", home / "run", home / "spool", plan.data / "spool",
+                   plan.data / "events"):
         folder.mkdir(parents=True, exist_ok=True)
     etc = home / "etc"
     render(plan, etc)
@@ -109,6 +114,12 @@ def _local_files(plan: Plan) -> dict[str, str]:
             endpoint=trunk
             match={",".join(plan.trunks)}
             """) + operators,
+        # A row is one line whatever the network says: FILTER lets no comma and no line's end into the number. (The
+        # faster form, [file] with `fields=`, writes it as it came, even into JSON: anybody could write their own rows.)
+        "local-cel_custom.conf": _generated(f"""
+            [mappings]
+            {data}/events/calls.csv => {_EVENT}
+            """),
         "local-musiconhold.conf": _generated(f"""
             [kentongan]
             mode=files

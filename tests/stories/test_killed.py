@@ -7,19 +7,21 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from calls.reckoning import Record, compare
 from kentongan.ground import lay, phones
-from kentongan.settings import CHECKOUT, Settings, load
+from kentongan.settings import CHECKOUT, Settings, load, own_asterisk, secrets_of
 from kentongan.sipp import Key, Phone, Tone, dial, phone_registers
 from kentongan.stage import Doors, doors_of, free_ports, service, until_healthy
+from telephony.cel_book import CelBook
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(90)]
 
@@ -38,8 +40,29 @@ class Centre:
 
     def signal_service(self, what: signal.Signals) -> None:
         """To the service, not to its guard."""
+        os.kill(self._service(), what)
+
+    def is_killed(self) -> None:
+        """The service and its guard, in this order of dying: nobody is left to start another."""
+        service = self._service()
+        os.kill(self.guard, signal.SIGKILL)
+        os.kill(service, signal.SIGKILL)
+
+    def _service(self) -> int:
         found = subprocess.run(["pgrep", "-P", str(self.guard)], capture_output=True, text=True, check=True)
-        os.kill(int(found.stdout.split()[0]), what)
+        return int(found.stdout.split()[0])
+
+    def asterisk_says(self, command: str) -> str:
+        return own_asterisk(self.settings, secrets_of(self.settings, [])).ask(command)
+
+    async def books_agree(self) -> None:
+        """Asterisk's and ours, about every call that there was; at the service's next look at the latest."""
+        with closing(CelBook(self.settings.data / "events/calls.csv")) as book:
+            theirs = book.accounts().values()
+        assert theirs
+        await self.doors.until("books that agree", lambda ours: not compare(theirs, [
+            Record(call["id"], call["stage"] == "ended", call["operator"], call["talking_at"] is not None)
+            for call in ours["items"]]), "/api/calls?limit=100")
 
     async def somebody_is_free(self) -> None:
         await self.doors.until(
@@ -90,6 +113,11 @@ async def centre() -> AsyncIterator[Centre]:
         shutil.rmtree(data)
 
 
+def lasted(call: dict[str, Any], since: str) -> float:
+    """Seconds from that moment of the call to its end."""
+    return (datetime.fromisoformat(call["ended_at"]) - datetime.fromisoformat(call[since])).total_seconds()
+
+
 async def test_a_service_killed_while_somebody_waits_takes_them_to_a_desk_when_it_is_back():
     async with centre() as house, dial("112", to=house.sip, number="0800555001", voice=Tone(440),
                                        keys=[Key(0.5, "3")]) as caller:
@@ -134,8 +162,10 @@ async def test_a_service_that_cannot_come_back_leaves_nobody_waiting_for_it():
             assert (await caller.ended()).answered
         lock.rmdir()
         await until_healthy(house.settings)
-        ended = await house.call("ended")               # and the service that is back at last knows of it
-        assert (ended["id"], ended["outcome"]) == (call["id"], "handed back")
+        ended = await house.call("ended")               # and the service that is back at last knows who it was
+        assert (ended["id"], ended["outcome"], ended["operator"]) == (call["id"], "handed back", operator["user"])
+        assert 0.5 < lasted(ended, "talking_at") < 3
+        await house.books_agree()
 
 
 async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_recorded():
@@ -151,10 +181,47 @@ async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_r
             call = await house.call("ended")            # the next service is told what it did not see
             assert (call["id"], call["outcome"]) == (raw.stem, "handed back")
             assert call["caller_number"].endswith("800555002")
-            lasted = datetime.fromisoformat(call["ended_at"]) - datetime.fromisoformat(call["arrived_at"])
-            assert lasted < timedelta(seconds=20)       # not until somebody heard of it
+            assert lasted(call, "arrived_at") < 20      # not until somebody heard of it
             assert call["operator"]
             assert len((await house.doors.get(f"/api/calls/{call['id']}"))["tickets"]) == 1
+            await house.books_agree()
+
+
+async def test_a_talk_that_ends_while_nobody_of_us_is_there_has_its_operator_its_length_and_its_end():
+    async with centre() as house:
+        operator = await house.on_shift()
+        async with house.phone(operator, answers_after=0.1) as phone, dial(
+                "112", to=house.sip, number="0800555005", voice=Tone(440), keys=[Key(0.5, "1")]) as caller:
+            await phone.picked_up()
+            await house.call("talking")
+            house.is_killed()
+            await phone.hangs_up()
+            await caller.hangs_up()
+            over_at = datetime.now(UTC)
+        async with service(house.settings, keep=False):
+            call = await house.call("ended")
+            assert (call["outcome"], call["operator"]) == ("answered", operator["user"])
+            assert abs((datetime.fromisoformat(call["ended_at"]) - over_at).total_seconds()) < 2
+            assert 0 < lasted(call, "talking_at") < lasted(call, "arrived_at")
+            await house.books_agree()
+
+
+async def test_who_was_handed_back_and_answered_while_nobody_listened_is_told_once_with_who_it_was():
+    async with centre() as house, dial("112", to=house.sip, number="0800555006", voice=Tone(440)) as caller:
+        call = await house.call("queued")
+        operator = await house.on_shift()
+        os.kill(house.guard, signal.SIGTERM)            # no FastAGI any more; and of a channel that ARI has touched
+        async with house.phone(operator, answers_after=0.1, talks_for=1.0) as phone:
+            await phone.picked_up()
+            assert (await caller.ended()).answered
+        assert "0 results found" in house.asterisk_says("database show kentongan-untold")   # its database has none
+        async with service(house.settings, keep=False):
+            ended = await house.call("ended")
+            assert (ended["id"], ended["outcome"], ended["operator"]) == (call["id"], "handed back", operator["user"])
+            assert 0.5 < lasted(ended, "talking_at") < 3
+            told = await house.doors.get(f"/api/calls/{call['id']}")
+            assert [note["kind"] for note in told["notes"]].count("way out") == len(told["tickets"]) == 1
+            await house.books_agree()
 
 
 async def test_a_frozen_service_costs_a_caller_less_than_a_second():
