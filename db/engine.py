@@ -80,13 +80,15 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
-def is_current(url: str) -> bool:
-    """Whether the database has exactly this version's tables. OperationalError if it cannot be reached."""
+def is_current(url: str) -> bool | None:
+    """Whether the database has exactly this version's tables; None: it has none of ours yet. OperationalError if it
+    cannot be reached."""
     engine = sync_engine(url)
     try:
         with reading(engine).connect() as connection:
             there = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-            return there.get_current_heads() == tuple(_scripts(connection).get_heads())
+            heads = there.get_current_heads()
+            return heads == tuple(_scripts(connection).get_heads()) if heads else None
     finally:
         engine.dispose()
 

@@ -56,6 +56,7 @@ def main() -> None:
 def _told() -> tuple[type[Exception], ...]:
     """Faults whose text tells a person what to do; all others keep their traceback."""
     from ivr.sound import SoundError
+    from kentongan.ground import OtherVersion
     from kentongan.main import AlreadyRunningError
     from people import rules, service, store
     from recordings import review, review_store
@@ -67,7 +68,7 @@ def _told() -> tuple[type[Exception], ...]:
     from tickets import store as tickets
     people = rules.Invalid, service.Refused, store.Unknown
     roster_told = roster_rules.Refused, roster_edit.Conflict, roster_edit.Unknown
-    house = SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError
+    house = SettingsError, AsteriskError, NoAsteriskError, AlreadyRunningError, SoundError, OtherVersion
     heard = review.NotPlayable, review.BeyondTheEnd, review_store.Unknown
     report = tickets.Unknown, steps.IllegalStep, edit.Conflict, refused.Refused, places.Unreadable
     forwarded = reports.Incomplete, reports.NotForwardable
@@ -135,17 +136,15 @@ def phones(json_: Json = False) -> None:
     """Each operator's SIP user, password and registrar."""
     from kentongan import ground
     settings = porch.load()
-    found = ground.phones(settings, asyncio.run(ground.lay(settings)))
+    found = ground.phones(settings, asyncio.run(ground.find(settings)))
     show(found, json_)
 
 
 @db_app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
-    from db.engine import migrate as bring
-    settings = porch.load()
-    settings.data.mkdir(parents=True, exist_ok=True)
-    bring(settings.database_url)
+    from kentongan.ground import lay
+    asyncio.run(lay(porch.load()))
     print("the database has this version's tables")
 
 
@@ -181,9 +180,9 @@ def fetch() -> None:
 @asterisk_app.command()
 def start() -> None:
     """Start our own Asterisk; it stays."""
-    from kentongan.ground import lay
+    from kentongan.ground import find
     settings = porch.load()
-    asterisk = porch.own_asterisk(settings, asyncio.run(lay(settings)).secrets)
+    asterisk = porch.own_asterisk(settings, asyncio.run(find(settings)).secrets)
     print("started" if asterisk.start() else "it runs already", f"(pid {asterisk.pid})")
 
 
@@ -202,25 +201,27 @@ def ask(command: str) -> None:
 @asterisk_app.command()
 def render(into: Path) -> None:
     """Write the configuration files for an Asterisk of your own into INTO/kentongan."""
+    from kentongan.ground import find
     from telephony.asterisk import render as write
-    write(_plan(porch.load()), into)
-    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf, local-musiconhold.conf, cel.conf "
-          "and local-cel_custom.conf.")
+    write(_plan(find), into)
+    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf and local-musiconhold.conf.")
 
 
 @asterisk_app.command()
 def configure(root: Path) -> None:
-    """Write a whole configuration into the data folder, for an Asterisk of ours in another container.
+    """Write a whole configuration into the data folder, for an Asterisk of ours in another container; the database gets
+    this version's tables.
 
     ROOT is where that one lies over there: its modules in ROOT/modules, its data in ROOT/share.
     """
-    from telephony.asterisk import render_own
-    print(f"written: {render_own(_plan(porch.load()), root / 'modules', root / 'share')} and all that it needs")
-
-
-def _plan(settings: Settings) -> Any:
     from kentongan.ground import lay
-    return porch.plan(settings, asyncio.run(lay(settings)).secrets)
+    from telephony.asterisk import render_own
+    print(f"written: {render_own(_plan(lay), root / 'modules', root / 'share')} and all that it needs")
+
+
+def _plan(ground: Callable[[Settings], Any]) -> Any:
+    settings = porch.load()
+    return porch.plan(settings, asyncio.run(ground(settings)).secrets)
 
 
 def _asterisk() -> Any:

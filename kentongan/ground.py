@@ -1,5 +1,6 @@
 """The porch: the ground that everything stands on: the database with its tables and seed, the roster's rows, the
-secrets. Laid by whoever comes first; again is harmless."""
+secrets. Laid by the service (again is harmless), and by whoever comes first; all others only look whether it is there:
+a database must not be changed under a service of another version that runs on it."""
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
-from db.engine import async_engine, in_words, migrate
+from db.engine import async_engine, in_words, is_current, migrate, reading_session
 from db.models import Operator
 from kentongan import last_known
 from kentongan.settings import Secrets, Settings, secrets_of
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a database gets at the start; then the service starts without it.
 DATABASE_WITHIN = 20.0
+
+
+class OtherVersion(Exception):
+    """The database's tables are not those of this version; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +45,37 @@ async def lay(settings: Settings) -> Ground:
     """Bring the database to this version's tables, seed it if it is new, make the secrets that are missing."""
     settings.data.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(migrate, settings.database_url)
-    async with _engine(settings.database_url) as engine:
-        async with engine.begin() as connection:
-            await connection.run_sync(store.seed)
-            await connection.run_sync(setup_store.seed)     # after the roster's, which brings agencies
-            await connection.run_sync(areas_store.seed)
-            await connection.run_sync(people.seed, datetime.now(UTC))      # seals the audit: last
-        async with async_sessionmaker(engine, expire_on_commit=False)() as session:
-            operators = await store.operators(session)
-            now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
-            on_shift = roster.who_is_on(await store.near(session, now, zone), now, zone)
+    async with _engine(settings.database_url) as engine, engine.begin() as connection:
+        await connection.run_sync(store.seed)
+        await connection.run_sync(setup_store.seed)     # after the roster's, which brings agencies
+        await connection.run_sync(areas_store.seed)
+        await connection.run_sync(people.seed, datetime.now(UTC))      # seals the audit: last
+    return await _look(settings)
+
+
+async def see(settings: Settings) -> None:
+    """See that the ground is there; lay it, if there is no database yet. Raises OtherVersion."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    current = await asyncio.to_thread(is_current, settings.database_url)
+    if current is None:
+        await lay(settings)
+    elif not current:
+        raise OtherVersion("the database has the tables of another version of Kentongan. After an upgrade: stop the "
+                           "service, then kentongan db migrate (kentongan run does it, too)")
+
+
+async def find(settings: Settings) -> Ground:
+    """What stands there; a new operator's password is made. Raises OtherVersion."""
+    await see(settings)
+    return await _look(settings)
+
+
+async def _look(settings: Settings) -> Ground:
+    async with (_engine(settings.database_url) as engine,
+                reading_session(async_sessionmaker(engine, expire_on_commit=False)) as session):
+        operators = await store.operators(session)
+        now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
+        on_shift = roster.who_is_on(await store.near(session, now, zone), now, zone)
     return Ground(operators, on_shift, secrets_of(settings, [operator.name for operator in operators]))
 
 

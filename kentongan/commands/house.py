@@ -26,11 +26,11 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def with_sessions(work: Callable[[Sessions, Settings], Awaitable[Answer]]) -> Answer:
-    """What `work` answers, given the database with this version's tables."""
+    """What `work` answers, given the database with this version's tables. Raises OtherVersion."""
 
     async def go() -> Answer:
         settings = porch.load()
-        await ground.lay(settings)
+        await ground.see(settings)
         engine = async_engine(settings.database_url)
         try:
             return await work(async_sessionmaker(engine, expire_on_commit=False), settings)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from db.engine import sync_engine
 from db.models import Audit
-from kentongan import cli
+from kentongan import cli, ground
 from kentongan.settings import load
 from telephony.fetch import find
 
@@ -98,13 +98,22 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(scope="session")
+def laid_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Path:
+    """A database as the service has it after its first start."""
+    data = tmp_path_factory.mktemp("laid")
+    laid = shutil.copy(migrated_sqlite, data / "kentongan.db")
+    asyncio.run(ground.lay(load(data=data, database_url=f"sqlite:///{laid}")))
+    return laid
+
+
 @pytest.fixture
-def house(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder, and nothing else in the environment."""
+def house(tmp_path: Path, laid_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of a service, and nothing else in the environment."""
     for name in [name for name in os.environ if name.startswith("KENTONGAN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KENTONGAN_DATA", str(tmp_path))
-    shutil.copy(migrated_sqlite, tmp_path / "kentongan.db")
+    shutil.copy(laid_sqlite, tmp_path / "kentongan.db")
     return tmp_path
 
 
