@@ -13,10 +13,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from bench.cluster import postgres
 from db.engine import async_engine, migrate
+
+settings.register_profile("kentongan", deadline=None)   # how long an example takes says how busy the machine is
+settings.load_profile("kentongan")
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 _numbers = count(1)
