@@ -204,7 +204,8 @@ def render(into: Path) -> None:
     from kentongan.ground import find
     from telephony.asterisk import render as write
     write(_plan(find), into)
-    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf and local-musiconhold.conf.")
+    print(f"written: {into}/kentongan/*.conf. Include extensions.conf, pjsip.conf, local-musiconhold.conf, cel.conf "
+          "and local-cel_custom.conf.")
 
 
 @asterisk_app.command()
