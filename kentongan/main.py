@@ -163,9 +163,8 @@ class Service:
                     server.serve(make_app(self._house()), self.settings.host, self.settings.http_port, self._ready.set),
                     *(_again_and_again(work) for work in (
                         self.agi.run, self.bulletin.run, self._follow_roster, self._look_after, self._settle_up,
-                        self._watch_lag,
-                        self._watch_health, self.centre.mind_the_waiting, self._watch_centre, self._archivist.run,
-                        outbox.run,
+                        self._watch_lag, self._watch_health, self.centre.mind_the_waiting, self._watch_centre,
+                        self._archivist.run, outbox.run,
                         partial(changes_store.tell, self.journal, self.sessions, self.settings.node))),
                 )]
                 try:
