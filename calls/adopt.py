@@ -37,7 +37,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Estate:
-    """What is there: calls to go on with, phones that nobody waits for any more, bridges without anybody."""
+    """What is there: calls to go on with, phones that nobody waits for any more, bridges without anybody else."""
 
     calls: list[Alive]
     orphans: list[str]
@@ -52,10 +52,11 @@ def look(there: Snapshot, known: set[str]) -> Estate:
     calls = [_call(caller, left, rooms) for caller in callers]
     kept = {call.caller.id for call in calls} | {call.phone for call in calls}
     used = {call.bridge for call in calls}
+    orphans = left.keys() - kept
     return Estate(
         calls=sorted(calls, key=lambda call: call.caller.creationtime),
-        orphans=sorted(left.keys() - kept),
-        empty_bridges=[bridge for bridge, members in rooms.items() if not members and bridge not in used
+        orphans=sorted(orphans),
+        empty_bridges=[bridge for bridge, members in rooms.items() if members <= orphans and bridge not in used
                        and bridge.removesuffix(BRIDGE) not in known])
 
 

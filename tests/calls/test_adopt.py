@@ -58,8 +58,14 @@ def test_a_phone_that_was_ringing_is_hung_up_and_its_caller_waits_again():
     assert estate.empty_bridges == []
 
 
-def test_a_phone_whose_caller_has_gone_is_hung_up():
-    assert look(Channel(PHONE, state="Up"), bridges=(Bridge(f"{CALL}-bridge", channels=[PHONE]),)).orphans == [PHONE]
+def test_a_phone_whose_caller_has_gone_is_hung_up_and_its_bridge_goes_with_it():
+    estate = look(Channel(PHONE, state="Up"), bridges=(Bridge(f"{CALL}-bridge", channels=[PHONE]),))
+    assert (estate.orphans, estate.empty_bridges) == ([PHONE], [f"{CALL}-bridge"])
+
+
+def test_a_bridge_with_somebody_in_it_whom_we_do_not_hold_stays():
+    [stranger] = (Bridge(f"{CALL}-bridge", channels=[PHONE, "1763800000.99"]),)
+    assert look(Channel(PHONE, state="Up"), bridges=(stranger,)).empty_bridges == []
 
 
 def test_calls_come_in_the_order_of_their_arrival():
