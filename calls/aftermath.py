@@ -108,6 +108,8 @@ class Aftermath:
                  number: str | None = None, arrived_at: str | None = None) -> None:
         """`number`, `arrived_at`: None for a call that is in the books. Without a talk nobody knows who answered."""
         talk = _talk(account) or {"operator": None, "talked_for": None}
+        if account is not None and account.answered_at is not None:
+            talk["answered_at"] = _iso(account.answered_at)
         self._notes.note("way out", call_id, number=number, arrived_at=arrived_at, why=why, ended_at=ended_at, **talk)
 
 

@@ -100,7 +100,9 @@ def _arrived(into: Drawing, call_id: str, note: JournalNote) -> None:
         arrived_at=arrived_at))
     local = arrived_at.astimezone(into.zone)
     tickets.open_draft(into.connection, into.trail, call_id, topic="any", reporter_number=number, at=local)
-    recordings.expect(into.connection, call_id, raw_name=f"{call_id}.raw", starts_at=arrived_at)
+    answered_at = note.facts.get("answered_at")             # by the dialplan, which had waited for us: no sound before
+    recordings.expect(into.connection, call_id, raw_name=f"{call_id}.raw",
+                      starts_at=datetime.fromisoformat(answered_at) if answered_at else arrived_at)
 
 
 def _chosen(into: Drawing, call_id: str, note: JournalNote) -> None:

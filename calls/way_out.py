@@ -31,7 +31,7 @@ async def reported(notes: Notes, report: WayOut) -> None:
         operator=report.desk,
         talked_for=report.talked_for,
         why=report.why,
-        **{} if report.ended_at is None else {"ended_at": datetime.fromtimestamp(report.ended_at, UTC).isoformat()},
+        **_moments(answered_at=report.answered_at, ended_at=report.ended_at),
     )
 
 
@@ -45,3 +45,7 @@ async def catch_up(notes: Notes, memory: Memory, settled: Callable[[], Awaitable
         await settled()
     for call_id in kept:
         await memory.db_del(FAMILY, call_id)
+
+
+def _moments(**seconds: float | None) -> dict[str, str]:
+    return {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in seconds.items() if at is not None}

@@ -25,7 +25,7 @@ LIMIT: Final = 2.0                #: s, for a request, and again for the variabl
 LONGEST_REQUEST: Final = 65_536   #: bytes
 
 _CALL_ID = re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII)
-_VARIABLES = ("KT_ARRIVED", "KT_WAYOUT", "ANSWEREDTIME", "DIALEDPEERNAME")
+_VARIABLES = ("KT_ARRIVED", "KT_ANSWERED", "KT_WAYOUT", "ANSWEREDTIME", "DIALEDPEERNAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class WayOut:
     talked_for: float | None      #: s (ANSWEREDTIME)
     desk: str | None              #: operator who answered (the phone that Dial() reached)
     why: str                      #: it went that way (KT_WAYOUT)
+    answered_at: float | None = None  #: seconds since 1970, by the dialplan (KT_ANSWERED); None: by us, or by nobody
     ended_at: float | None = None #: seconds since 1970, of a report that was kept; None: it ends now
 
     def __repr__(self) -> str:
@@ -102,14 +103,16 @@ def way_out(call_id: str, number: str, values: dict[str, str]) -> WayOut:
         talked_for=_seconds(values.get("ANSWEREDTIME")),
         desk=desk_of(values.get("DIALEDPEERNAME", "")),
         why=values.get("KT_WAYOUT", ""),
+        answered_at=_seconds(values.get("KT_ANSWERED")),
     )
 
 
 def kept(call_id: str, report: str) -> WayOut:
-    """What the hang-up handler kept while nobody listened: "ARRIVED/ENDED/WHY/SECONDS/PEER/NUMBER". Pure; never
-    raises."""
-    arrived, ended, why, talked_for, peer, number = (report.split("/", 5) + [""] * 6)[:6]
-    values = {"KT_ARRIVED": arrived, "KT_WAYOUT": why, "ANSWEREDTIME": talked_for, "DIALEDPEERNAME": f"PJSIP/{peer}"}
+    """What the hang-up handler kept while nobody listened: "ARRIVED/ANSWERED/ENDED/WHY/SECONDS/PEER/NUMBER".
+    Pure; never raises."""
+    arrived, answered, ended, why, talked_for, peer, number = (report.split("/", 6) + [""] * 7)[:7]
+    values = {"KT_ARRIVED": arrived, "KT_ANSWERED": answered, "KT_WAYOUT": why, "ANSWEREDTIME": talked_for,
+              "DIALEDPEERNAME": f"PJSIP/{peer}"}
     return replace(way_out(call_id, number, values), ended_at=_seconds(ended))
 
 

@@ -81,6 +81,7 @@ class Account:
     talks: tuple[Talk, ...]     #: in the order in which they began
     ended_at: float | None      #: the caller's hang-up; None: not yet, or Asterisk died before
     last_at: float              #: its last event so far
+    answered_at: float | None = None    #: by whoever it was: the sound begins here
 
     @property
     def desk(self) -> str | None:
@@ -134,6 +135,7 @@ class _Telling:
     last_at: float = 0.0
     way_out: bool = False
     ended_at: float | None = None
+    answered_at: float | None = None
     talks: list[Talk] = field(default_factory=list)
     current: dict[str, tuple[str | None, float]] = field(default_factory=dict)      # by channel: desk, since when
 
@@ -142,6 +144,8 @@ class _Telling:
         self.way_out = self.way_out or row.context == WAY_OUT
         if row.event == "HANGUP":
             self.ended_at = row.at
+        elif row.event == "ANSWER" and self.answered_at is None:
+            self.answered_at = row.at
 
     def hears(self, other: Row, together: bool, at: float) -> None:
         if not other.name.startswith("PJSIP/"):
@@ -155,4 +159,5 @@ class _Telling:
     def account(self) -> Account:
         talks = [*self.talks, *(Talk(*began, self.ended_at) for began in self.current.values())]
         return Account(self.start.channel, self.start.number, self.start.at, self.way_out,
-                       tuple(sorted(talks, key=lambda talk: talk.began_at)), self.ended_at, self.last_at)
+                       tuple(sorted(talks, key=lambda talk: talk.began_at)), self.ended_at, self.last_at,
+                       self.answered_at)

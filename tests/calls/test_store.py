@@ -85,6 +85,14 @@ def test_a_call_that_only_the_dialplan_saw_gets_its_whole_record(engine, store):
     assert len(rows(engine, models.Ticket)) == len(rows(engine, models.Recording)) == 1
 
 
+def test_a_recording_of_the_way_out_begins_when_the_dialplan_answered_after_waiting_for_us(engine, store):
+    told = {"number": None, "operator": None, "talked_for": None, "why": "unclaimed",
+            "arrived_at": "2026-11-22T14:00:00+00:00", "answered_at": "2026-11-22T14:00:00.800000+00:00"}
+    store.commit([note(1, "way out", **told)])
+    [call], [recording] = rows(engine, models.Call), rows(engine, models.Recording)
+    assert recording.starts_at - call.arrived_at == timedelta(seconds=0.8)
+
+
 def test_a_note_whose_answer_was_lost_is_taken_once(engine, store):
     store.commit([arrived(1)])
     store.commit([arrived(1), note(2, "menu")])

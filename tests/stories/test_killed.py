@@ -15,8 +15,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from sqlalchemy import select
 
 from calls.reckoning import Record, compare
+from db.engine import sync_engine
+from db.models import Recording
 from kentongan.ground import lay, phones
 from kentongan.settings import CHECKOUT, Settings, load, own_asterisk, secrets_of
 from kentongan.sipp import Key, Phone, Tone, dial, phone_registers
@@ -63,6 +66,14 @@ class Centre:
         await self.doors.until("books that agree", lambda ours: not compare(theirs, [
             Record(call["id"], call["stage"] == "ended", call["operator"], call["talking_at"] is not None)
             for call in ours["items"]]), "/api/calls?limit=100")
+
+    def recordings_begin(self) -> list[datetime]:
+        engine = sync_engine(self.settings.database_url)
+        try:
+            with engine.connect() as connection:
+                return list(connection.scalars(select(Recording.starts_at)))
+        finally:
+            engine.dispose()
 
     async def somebody_is_free(self) -> None:
         await self.doors.until(
@@ -176,13 +187,16 @@ async def test_without_the_service_the_way_out_rings_the_phones_on_duty_and_is_r
             await phone.picked_up()
             assert (await caller.ended()).answered
         [raw] = (house.settings.data / "spool").glob("*.raw")
-        assert raw.stat().st_size > 8000 * 2 * 2        # more than a second, two channels of 16 bit
+        recorded = raw.stat().st_size / (8000 * 2 * 2)  # seconds; two channels of 16 bit
+        assert recorded > 1
         async with service(house.settings, keep=False):
             call = await house.call("ended")            # the next service is told what it did not see
             assert (call["id"], call["outcome"]) == (raw.stem, "handed back")
             assert call["caller_number"].endswith("800555002")
             assert lasted(call, "arrived_at") < 20      # not until somebody heard of it
             assert call["operator"]
+            [begins] = house.recordings_begin()         # … when it was answered: we were waited for in silence
+            assert abs((datetime.fromisoformat(call["ended_at"]) - begins).total_seconds() - recorded) < 0.5
             assert len((await house.doors.get(f"/api/calls/{call['id']}"))["tickets"]) == 1
             await house.books_agree()
 

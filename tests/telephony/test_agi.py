@@ -140,10 +140,10 @@ def test_no_value_of_a_channel_is_too_odd_to_report(call_id: str, number: str, v
 
 
 def test_what_the_hang_up_handler_kept_is_the_same_report() -> None:
-    report = kept("1795370342.0", "1795370342/1795370349/unclaimed/4/op02-00000001/0800555001")
+    report = kept("1795370342.0", "1795370342.5/1795370343.25/1795370349/unclaimed/4/op02-00000001/0800555001")
     assert (report.desk, report.talked_for, report.why, report.number) == ("op02", 4.0, "unclaimed", "0800555001")
-    assert (report.arrived_at, report.ended_at) == (1795370342.0, 1795370349.0)
-    nothing = kept("1795370342.0", "1795370342/////")
+    assert (report.arrived_at, report.answered_at, report.ended_at) == (1795370342.5, 1795370343.25, 1795370349.0)
+    nothing = kept("1795370342.0", "1795370342//////")
     assert (nothing.desk, nothing.talked_for, nothing.why, nothing.number) == (None, None, "", "")
 
 
