@@ -1,5 +1,5 @@
 # One command each. Whatever is missing is installed first (tools/setup), so the first run takes minutes, the next none.
-.PHONY: help setup demo run test check docker-try bench growth lock
+.PHONY: help setup demo run test check chaos docker-try bench growth lock
 PYTHON ?= python3
 
 help:            ## these lines
@@ -27,6 +27,10 @@ check:           ## linters, types, layers, purity: seconds
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m pytest -q tests/house
+
+chaos:           ## 300 calls while everything breaks; the books must agree (a quarter of an hour; SEED=… repeats a run; root)
+	@$(PYTHON) tools/setup
+	.venv/bin/python -m tests.chaos.run
 
 docker-try:      ## containers built, called by SIP phones, restarted, taken down (needs a Docker engine)
 	@$(PYTHON) tools/setup
