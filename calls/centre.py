@@ -108,7 +108,8 @@ class Centre:
         known = set(self._legs) - self._ringing             # a phone that is just being rung may not be there yet
         there = await look()
         if there.since != self.exchange_since:
-            self._is_cut(self.exchange_since)
+            if self.exchange_since is not None:
+                self._is_cut(there.since)
             self.exchange_since = there.since
         self._unseen_since = None
         ids = {channel.id for channel in there.channels}
@@ -129,11 +130,11 @@ class Centre:
         for bridge in due.intersection(estate.empty_bridges):
             self._begin(_insist(partial(self._exchange.remove_bridge, bridge)))
 
-    def _is_cut(self, before: datetime | None) -> None:
-        """Another Asterisk answers than the one of `before`: with that one, all our calls have died."""
-        if before is not None:
-            log.warning("Asterisk was started anew: the calls that it had are closed as cut by the exchange")
-            for call in self.calls.values():
+    def _is_cut(self, since: datetime | None) -> None:
+        """Another Asterisk answers, started at `since`: with the one before, all calls that it had have died."""
+        log.warning("Asterisk was started anew: the calls that it had are closed as cut by the exchange")
+        for call in self.calls.values():
+            if since is None or call.arrived_at < since:        # (a call of the new one may come before our look)
                 call.cut_at = self._unseen_since or datetime.now(UTC)
 
     async def mind_the_waiting(self) -> None:

@@ -68,6 +68,21 @@ async def test_wherever_a_call_stood_it_is_closed_as_cut_by_the_exchange(
     assert fake.desk("op01").state not in (OFFERED, TALKING)
 
 
+@pytest.mark.looptime(idle_step=0.01, idle_timeout=0.5)
+async def test_a_call_of_the_new_asterisk_that_comes_before_our_look_is_not_cut(fake: FakeHouse) -> None:
+    await fake.phone("op01")
+    fake.asterisk.dies()
+    fake.centre.hears_nothing()
+    await asyncio.sleep(1)
+    fake.asterisk.is_started_again()
+    await asyncio.sleep(1)
+    caller = await fake.dials(keys="1")
+    await looks(fake)
+    await fake.until(caller, "talking")
+    await caller.hangs_up()
+    assert (await fake.over(caller)).outcome == "answered"
+
+
 async def of_calls(house: Centre, *numbers: str) -> list[Any]:
     """The newest calls of these numbers, once they are over."""
     def over(answer: Any) -> bool:
