@@ -107,7 +107,7 @@ def assemble(raw: Path, ogg: Path, peaks: Path) -> Archived:
             source = Measure(points=True)
             with raw.open("rb") as file:
                 source.take(file, whole)
-            _encode(raw, fresh_ogg)
+            _encode(raw, whole, fresh_ogg)
             _compare(source, _decode(fresh_ogg))
             fresh_peaks.write_text(json.dumps(source.waveform(), separators=(",", ":")), "ascii")
             result = Archived(source.seconds, _sha256(fresh_ogg), *source.levels(), size - whole)
@@ -187,9 +187,11 @@ def _ffmpeg() -> str:
 _SHAPE = ("-f", "s16le", "-ar", str(RATE), "-ac", "2")
 
 
-def _encode(raw: Path, ogg: Path) -> None:
+def _encode(raw: Path, size: int, ogg: Path) -> None:
+    """The first `size` bytes, whole frames: of an odd end ffmpeg would complain."""
     opus = ("-c:a", "libopus", "-b:a", BIT_RATE, "-vbr", "constrained", "-f", "ogg", f"file:{ogg}")
-    command = [_ffmpeg(), "-nostdin", "-v", "error", "-y", *_SHAPE, "-i", f"file:{raw}", *opus]
+    frames = f"subfile,,start,0,end,{size},,:{raw}"
+    command = [_ffmpeg(), "-nostdin", "-v", "error", "-y", *_SHAPE, "-i", frames, *opus]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode or done.stderr:          # (on a full disk ffmpeg complains, and ends with 0)
         raise NotNowError(f"ffmpeg cannot encode: {_last_line(done.stderr) or f'it ended with {done.returncode}'}")

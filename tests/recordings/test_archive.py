@@ -143,8 +143,8 @@ def test_an_archive_that_does_not_read_back_is_not_believed(
 ) -> None:
     encode = room._encode
 
-    def harmed(raw: Path, fresh: Path) -> None:
-        encode(raw, fresh)
+    def harmed(raw: Path, size: int, fresh: Path) -> None:
+        encode(raw, size, fresh)
         fresh.write_bytes(harm(fresh.read_bytes()))
 
     monkeypatch.setattr(room, "_encode", harmed)
@@ -158,7 +158,7 @@ def test_an_archive_of_somebody_elses_voice_is_not_believed(
 ) -> None:
     other = record("other.raw", caller=OTHERS, others=Tone(1000, -30))
     encode = room._encode
-    monkeypatch.setattr(room, "_encode", lambda raw, fresh: encode(other, fresh))
+    monkeypatch.setattr(room, "_encode", lambda raw, size, fresh: encode(other, size, fresh))
     with pytest.raises(ArchiveError, match=r"the archive's others are at -3[23]\.\d dBFS and were at -15\.\d dBFS"):
         assemble(record(caller=CALLER, others=OTHERS), ogg, peaks)
 

@@ -7,8 +7,8 @@ import sqlite3
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -307,14 +307,13 @@ async def nothing_wrong(_url: str) -> AsyncIterator[None]:
 async def stopped(url: str) -> AsyncIterator[None]:
     """Every process of the server's: it takes connections, and says nothing."""
     server = pid_of(url)
+    os.kill(server, signal.SIGSTOP)             # it makes no new ones then
     everybody = [server, *children_of(server)]
-    for pid in everybody:
-        os.kill(pid, signal.SIGSTOP)
+    signals(everybody, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in everybody:
-            os.kill(pid, signal.SIGCONT)
+        signals(everybody, signal.SIGCONT)
 
 
 @asynccontextmanager
@@ -337,6 +336,13 @@ async def killed(url: str) -> AsyncIterator[None]:
 
 #: Servers that a story has started.
 restarted: list[asyncio.subprocess.Process] = []
+
+
+def signals(pids: Iterable[int], what: signal.Signals) -> None:
+    """(Who served a connection that has just ended has ended, too.)"""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, what)
 
 
 def pid_of(url: str) -> int:

@@ -10,9 +10,9 @@ from routing.operators import READY
 from tests.stories.fake_house import FakeHouse
 from tests.stories.house import SPOKEN_FOR, Caller, House
 
-WOLF, NEIGHBOUR = "+62800555001", "+62800555002"
-#: (what one story made of a number is still in the books of a real house when the next is told)
-SECOND_WOLF, THIRD_WOLF = "+62800555003", "+62800555004"
+WOLF, NEIGHBOUR = "+62800555901", "+62800555902"
+#: (What one story made of a number is still in the books of a real house when the next is told: nobody else has these.)
+SECOND_WOLF, THIRD_WOLF = "+62800555903", "+62800555904"
 PROMISED = "if-emergency"
 
 

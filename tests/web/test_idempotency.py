@@ -128,7 +128,7 @@ async def test_after_a_crash_in_between_nothing_is_done_again_and_it_is_said_wha
 
 
 @pytest.mark.parametrize(("broken", "status"), [
-    ("ALTER TABLE recordings RENAME TO lost", 503), ("UPDATE tickets SET created_at = 'never'", 500)])
+    ("ALTER TABLE notes RENAME TO lost", 503), ("UPDATE tickets SET created_at = 'never'", 500)])
 async def test_a_fault_after_the_write_leaves_the_outcome_unknown(porch: Doors, broken: str, status: int) -> None:
     await porch.call()
     async with porch.engine.begin() as connection:
