@@ -47,8 +47,7 @@ class Nemesis:
             since = self._clock()
             await self._strike(fault)
             self.faults += 1
-            if fault.kind in (Kind.FULL, Kind.ASTERISK, Kind.PHONE):
-                self.struck.append((since - 1.0, self._clock() + 5.0))
+            self.struck.append((since - 1.0, self._clock() + 5.0))
 
     async def _strike(self, fault: Fault) -> None:
         match fault.kind:

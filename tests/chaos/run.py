@@ -2,6 +2,7 @@
 
     make chaos                      300 calls, a quarter of an hour; the seed is printed
     SEED=4711 make chaos            the same run again
+    make chaos SHORT=1              40 callers, each fault once: two minutes
     python -m tests.chaos.run --calls 1000 --every 1.0
 
 Needs root (it mounts a small disk for the recordings and cuts connections). Exit status 0 only if nobody was lost.
