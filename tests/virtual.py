@@ -22,7 +22,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._at += timeout
             return poll(0)
 
-        self._selector.select = select  # type: ignore[method-assign]
+        self._selector.select = select
 
     def time(self) -> float:
         return self._at

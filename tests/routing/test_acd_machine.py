@@ -93,7 +93,7 @@ class Queue(RuleBasedStateMachine):
         """In the loop, and nothing else: not one tick passes."""
 
         async def at_once() -> None:
-            do(*values)  # type: ignore[operator]
+            do(*values)
 
         self.loop.plays(at_once())
         self.settled = False

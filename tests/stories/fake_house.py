@@ -142,7 +142,7 @@ class FakeHouse(House):
         )  # fmt: skip
         self.acd.on_shift(set(self.acd.desks))
         self.centre = Centre(
-            AriExchange(line, lambda prompt: f"sound:{prompt}"),  # type: ignore[arg-type]
+            AriExchange(line, lambda prompt: f"sound:{prompt}"),
             self.acd, self.menu.current, notes,
             Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY), live, self._books,
         )  # fmt: skip

@@ -164,7 +164,7 @@ class RealPhone(Phone):
         async def nothing() -> None:
             self._house.vanished.append(self.sip.user)
 
-        self.sip.unregisters = nothing  # type: ignore[method-assign]
+        self.sip.unregisters = nothing
 
 
 class RealHouse(House):

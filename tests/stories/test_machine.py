@@ -71,7 +71,7 @@ class Centre112(RuleBasedStateMachine):
     async def opens(self, database: Path, menu: Path) -> None:
         self.house = FakeHouse(database, menu)
         self.asterisk = self.house.asterisk
-        self.asterisk.tell = self.tells  # type: ignore[method-assign]
+        self.asterisk.tell = self.tells
         for phone in self.phones.values():
             self.asterisk.plugs_in(phone)
         self.work_beside()
