@@ -230,7 +230,7 @@ class Acd:
             self._enter(desk, operators.after_device(READY, desk.device))
             self.pair()
         elif desk.state is TALKING:
-            self._enter(desk, WRAP_UP)
+            self._enter(desk, WRAP_UP, desk.call_id)
             self._wrap_ups[desk.name] = asyncio.get_running_loop().call_later(self._wrap_up_for, self._wraps_up, desk)
 
     def _wraps_up(self, desk: Desk) -> None:

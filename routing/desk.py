@@ -14,7 +14,7 @@ class Desk:
     on_shift: bool = False
     device: str = "UNKNOWN"         #: Asterisk's device state of the phone
     idle_since: float = 0.0         #: UTC seconds, end of the last talk or log-in
-    call_id: str | None = None      #: the call it is lent to
+    call_id: str | None = None      #: the call it is lent to; in wrap-up, the one that is being written down
     paused_for: str | None = None   #: why it is paused
 
     @property

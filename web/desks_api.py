@@ -30,7 +30,7 @@ class DeskSaid(shapes.Answer):
     #: why it gets no call now; null: it is free
     why_not_free: str | None
     paused_for: str | None
-    #: the call it is offered or talks in
+    #: the call it is offered, talks in, or is writing down in wrap-up
     call_id: str | None
 
 

@@ -106,7 +106,7 @@ async def test_a_talk_is_followed_by_wrap_up_and_then_the_desk_is_ready_again() 
     house = House(desk("op01"))
     house.open()
     await house.comes(Caller("c1"), talks_for=60, rings_for=1)
-    assert house.desk("op01").state is WRAP_UP
+    assert (house.desk("op01").state, house.desk("op01").call_id) == (WRAP_UP, "c1")
     await asyncio.sleep(WRAP_UP_FOR - 1)
     assert house.desk("op01").state is WRAP_UP
     await asyncio.sleep(2)

@@ -16,7 +16,7 @@ from calls.stages import Stage
 from routing import policy
 from routing.acd import Acd
 from routing.desk import Desk
-from routing.operators import OFFERED, READY, RINGABLE, TALKING, UNREACHABLE, IllegalStep
+from routing.operators import OFFERED, READY, RINGABLE, TALKING, UNREACHABLE, WRAP_UP, IllegalStep
 from tests.virtual import VirtualLoop
 
 START = datetime(2026, 11, 22, 14, tzinfo=UTC).timestamp()
@@ -220,7 +220,7 @@ class Queue(RuleBasedStateMachine):
     @invariant()
     def a_free_desk_has_no_call(self) -> None:
         for desk in self.acd.desks.values():
-            assert (desk.call_id is not None) == (desk.state in (OFFERED, TALKING))
+            assert (desk.call_id is not None) == (desk.state in (OFFERED, TALKING, WRAP_UP))
 
     def teardown(self) -> None:
         """Everybody goes; then every desk is as it was before the first call."""
