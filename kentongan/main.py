@@ -4,6 +4,7 @@
 """
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -375,6 +376,8 @@ async def serve(settings: Settings, say: Callable[[str], None] = print) -> None:
             asterisk = own_asterisk(settings, service.secrets)
             await _start(asterisk, say)
             await stack.enter_async_context(beside(_again_and_again(partial(_keep, asterisk, say))))
+        gc.collect()
+        gc.freeze()         # what is loaded stays: to look through it again would stop every call for 0.1 to 0.5 s
         try:
             async with service.running():
                 pulse[0] = READY
