@@ -30,7 +30,8 @@ from kentongan.ground import lay, phones
 from kentongan.rtp import Tone
 from kentongan.settings import Settings, load
 from kentongan.sipp import Key, Phone, PhoneCall, dial, phone_registers
-from kentongan.stage import Doors, doors_of, environment_of, everybody_works, own_place, service
+from kentongan.stage import PATIENCE, Doors, doors_of, environment_of, everybody_works, own_place, service
+from routing.operators import OFFERED, TALKING, WRAP_UP
 
 OPERATORS = 6
 AGENCIES = ("damkar", "psc119", "polres", "bpbd")
@@ -81,6 +82,7 @@ class Day:
                 for caller in self.callers:
                     calling.create_task(self._calls(caller))
             self.say("the last call is over; the last words are written")
+            await admin.until("everybody is ready again", _are_ready, "/api/operators", len(staff))
             for work in works:
                 work.cancel()
             await asyncio.gather(*self._writing)
@@ -109,9 +111,11 @@ class Day:
         """One call after the other, until the day is over."""
         while True:
             talk = await phone.picked_up()
-            self.answered_at_phones += 1
             caller = self._who(talk)
-            call_id = await self._call_on(desk, phone.user)
+            call_id = await self._call_of(talk, desk)
+            if call_id is None:
+                continue
+            self.answered_at_phones += 1
             await asyncio.wait([asyncio.ensure_future(talk.ended())], timeout=caller.talks_for if caller else 2.0)
             await talk.hangs_up()
             writing = asyncio.create_task(self._writes(desk, phone.user, call_id, caller))
@@ -120,13 +124,22 @@ class Day:
 
     def _who(self, talk: PhoneCall) -> Caller | None:
         """What is heard in the talk; None: somebody without a number, who says nothing."""
-        found = re.search(r"800555\d{3}", talk.caller)
-        return self.by_number[f"0{found[0]}"] if found else None
+        number = _ours(talk.caller)
+        return self.by_number[number] if number else None
 
-    async def _call_on(self, desk: Doors, user: str) -> str:
-        """The call that the desk's page shows."""
-        shown = await desk.until("the call at the desk", lambda row: row["call_id"], f"/api/operators/{user}")
-        return str(shown["call_id"])
+    async def _call_of(self, talk: PhoneCall, desk: Doors) -> str | None:
+        """The call that the desk's page shows; None: the caller hung up in the moment in which the phone was picked
+        up, and the line is dead."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                is_dead = talk.is_over
+                shown = await desk.get(f"/api/operators/{talk.user}")
+                if shown["state"] in (TALKING, WRAP_UP):
+                    call = await desk.get(f"/api/calls/{shown['call_id']}")
+                    return str(call["id"]) if _ours(call["caller_number"] or "") == _ours(talk.caller) else None
+                if is_dead and shown["state"] != OFFERED:
+                    return None
+                await asyncio.sleep(0.1)
 
     async def _writes(self, desk: Doors, user: str, call_id: str, caller: Caller | None) -> None:
         """Disposition, ticket, verification, forwarding; then the desk takes the next call."""
@@ -155,6 +168,12 @@ class Day:
             return
         ticket = await desk.post(f"{path}/verification", ticket["version"], result="a1", evidence="Diulang pelapor.")
         await desk.post(f"{path}/forward", ticket["version"], agencies=list(report.agencies))
+
+
+def _ours(text: str) -> str | None:
+    """The number of the plan's that stands in it, however it is written."""
+    found = re.search(r"800555\d{3}", text)
+    return f"0{found[0]}" if found else None
 
 
 def _are_ready(answer: dict[str, Any], wanted: int) -> bool:

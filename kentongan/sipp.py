@@ -195,6 +195,15 @@ class PhoneCall:
         """The From header as it came."""
         return self._invite.header("From")
 
+    @property
+    def user(self) -> str:
+        """Whose phone it is at."""
+        return self._phone.user
+
+    @property
+    def is_over(self) -> bool:
+        return self._over.done()
+
     def answers(self) -> None:
         if not self._decided:
             self._decided = True

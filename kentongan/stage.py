@@ -134,11 +134,15 @@ class Doors:
                 raise RuntimeError(f"PUT {path}: {answer.status} {await answer.text()}")
 
     async def until(self, what: str, is_so: Callable[..., Any], path: str, *given: Any) -> Any:
-        """The answer at `path` once it is as it should be."""
-        async with asyncio.timeout(PATIENCE):
-            while not is_so(answer := await self.get(path), *given):
-                await asyncio.sleep(0.1)
-            return answer
+        """The answer at `path` once it is as it should be. TimeoutError: it is not, and what it is instead."""
+        answer = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not is_so(answer := await self.get(path), *given):
+                    await asyncio.sleep(0.1)
+                return answer
+        except TimeoutError:
+            raise TimeoutError(f"{what}: not within {PATIENCE:g} s; {path} says {json.dumps(answer)}") from None
 
     async def _ask(
         self, method: str, path: str, seen: int | None = None, values: dict[str, Any] | None = None
