@@ -91,7 +91,7 @@ async def test_the_archive_keeps_what_was_said(real_house: RealHouse) -> None:
     await operator.hangs_up()
     ended = await house.until(caller, "ended")
     archive = house.exchange.settings.data / "recordings"
-    [ogg] = await house.comes(lambda: list(archive.rglob(f"{caller.call_id}.ogg")) or None, "archive", within=20)
+    [ogg] = await house.comes(lambda: list(archive.rglob(f"{caller.call_id}.ogg")) or None, "archive", within=90)
     decoder = await asyncio.create_subprocess_exec(
         "ffmpeg", "-v", "error", "-i", str(ogg), "-f", "s16le", "-ar", str(RATE), "-", stdout=asyncio.subprocess.PIPE
     )
@@ -129,13 +129,13 @@ async def test_a_phone_that_vanished_leaves_no_hole_in_what_the_caller_said(real
     await house.phone("op02")
     await lost.vanishes()
     await house.until(caller, "talking", nth=2)
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     await caller.hangs_up()
     _, pcm = await written(house, known)
     left, right = ear.channels(pcm)
     after_the_key = [gap for gap in ear.gaps(left, RATE, CALLER.hz) if gap[0] > 1]
     assert longest(after_the_key) <= LONGEST_GAP
-    assert length(ear.tones(right, RATE, OPERATOR.hz)) > 0.8
+    assert length(ear.tones(right, RATE, OPERATOR.hz)) > 1.5
 
 
 async def test_hanging_up_in_the_very_moment_of_the_call_leaves_a_record(real_house: RealHouse) -> None:
