@@ -60,6 +60,10 @@ class Caller:
         """Wait for the answer (200 OK). SippFailed: the call ended without one."""
         await self._comes(self._answered)
 
+    @property
+    def is_over(self) -> bool:
+        return self._over.done()
+
     def presses(self, digits: str) -> None:
         """Press keys now, one after the other (100 ms each, 60 ms between them)."""
         for digit in digits:

@@ -142,7 +142,7 @@ class Doors:
                     await asyncio.sleep(0.1)
                 return answer
         except TimeoutError:
-            raise TimeoutError(f"{what}: not within {PATIENCE:g} s; {path} says {json.dumps(answer)}") from None
+            raise TimeoutError(f"{what}: not within {PATIENCE:g} s; {path} says {json.dumps(answer)[:500]}") from None
 
     async def _ask(
         self, method: str, path: str, seen: int | None = None, values: dict[str, Any] | None = None
