@@ -61,7 +61,7 @@ def todo(asked: Asked, key_at: float, voice_at: float, since: float, now: float,
             return Todo.WAIT, inf
         left = max(since, voice_at) + times.silent_for - now
         return (Todo.ASK, 0.0) if left <= 0 else (Todo.WAIT, left)
-    if asked.is_open() and (key_at > asked.at or (voice_at > asked.at and not asked.heard)):
+    if asked.is_open() and (key_at >= asked.at or (voice_at >= asked.at and not asked.heard)):
         return Todo.RAISE, 0.0
     if asked.heard or asked.silent:
         return Todo.WAIT, inf

@@ -74,11 +74,12 @@ class _Vigil:
     def _raises(self, answer: str) -> None:
         """They gave a sign: before those who gave none, and to the service that they named."""
         call, said = self._call, SAYS.get(answer)
-        call.asked = replace(call.asked, heard=True, answered=bool(answer))
+        by_key = call.caller.heard.key_at >= call.asked.at
+        call.asked = replace(call.asked, heard=True, answered=by_key)
         call.priority = max(call.priority, RAISED)
         if call.topic == "any" and said in TOPICS:
             call.topic = TOPICS[said]
-        call.notes.note("sign of life", call.id, by="key" if answer else "voice", pressed=answer, said=said,
+        call.notes.note("sign of life", call.id, by="key" if by_key else "voice", pressed=answer, said=said,
                         topic=call.topic, priority=call.priority)
         self._labelled = False
         self._moved()
