@@ -7,6 +7,7 @@ from datetime import datetime
 from math import inf
 from typing import Protocol
 
+from calls.silence import Asked
 from calls.stages import ARRIVED, ENDED, EXCHANGE, TALKING, Stage, step
 from telephony.events import Event
 from telephony.leg import Leg
@@ -32,6 +33,7 @@ class Call:
     topic: str = "any"
     priority: int = 0
     behind: float = 0.0             #: seconds that it stands behind equal calls: pranks of its number (calls/pranks.py)
+    asked: Asked = field(default_factory=Asked)     #: what was done about the caller's silence (calls/vigil.py)
     desk: str | None = None         #: who has it, from the offer on
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs

@@ -6,16 +6,17 @@ goes back to the dialplan (`let_go`).
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
-from calls import adopt, lost, pranks
+from calls import adopt, lost, pranks, vigil
 from calls.call import Call, Notes
 from calls.comfort import comforted, spoken_place
+from calls.silence import Times
 from calls.stages import ENDED, HANDED_BACK, QUEUED, TALKING, Stage
 from ivr.menu import Menu
 from routing.acd import Acd
@@ -44,6 +45,7 @@ class Rules:
     ring_within: float = 2.0        #: a phone that does not even ring is passed over
     tell_place_every: float = 30.0
     deserted_for: float = 20.0      #: so long without anybody who can be rung, and the waiting go the way out
+    silence: Times = field(default_factory=Times)   #: when a caller who waits in silence is asked
 
 
 class Exchange(Protocol):
@@ -241,19 +243,16 @@ class Centre:
 
     @asynccontextmanager
     async def comforted(self, call: Call) -> AsyncIterator[None]:
-        """Music and the place in the queue, while the body waits; who stands behind others may have that lifted."""
+        """Music and the place in the queue while the body waits; whoever is silent is asked (calls/vigil.py)."""
+        def comfort(welcome: str | None) -> AbstractAsyncContextManager[None]:
+            return comforted(call.caller, welcome, partial(self._told, call), self.rules.tell_place_every)
+
         welcome = "reoffered" if call.others else "queued"
-        async with comforted(call.caller, welcome, partial(self._told, call), self.rules.tell_place_every), \
-                beside(self._lifts(call)):
+        async with beside(vigil.keep(call, welcome, comfort, partial(self.acd.moves, call), self.rules.silence)):
             yield
 
     def _told(self, call: Call) -> list[str]:
         return [spoken_place(self.acd.place(call.id)), *([pranks.TOLD] if call.behind else [])]
-
-    async def _lifts(self, call: Call) -> None:
-        if call.behind:
-            await pranks.lifted(call)
-            self.acd.moves(call)
 
     async def answers(self, desk: Desk, call: Call) -> bool:
         """Ring the desk's phone; whether its operator answered. If not, the phone falls silent and the desk rests."""

@@ -15,8 +15,11 @@ SPOKEN_PLACES = 20
 
 
 @asynccontextmanager
-async def comforted(caller: Leg, welcome: str, told: Callable[[], list[str]], every: float) -> AsyncIterator[None]:
-    """While the body waits, the caller hears `welcome`, what is `told`, music, and every so many seconds that again.
+async def comforted(
+    caller: Leg, welcome: str | None, told: Callable[[], list[str]], every: float
+) -> AsyncIterator[None]:
+    """While the body waits, the caller hears `welcome` (None: they heard it before), what is `told`, music, and every
+    so many seconds that again.
 
     Silent again when the body ends, so that nothing holds up the commands that join caller and operator.
     """
@@ -24,8 +27,8 @@ async def comforted(caller: Leg, welcome: str, told: Callable[[], list[str]], ev
         yield
 
 
-async def _speak(caller: Leg, welcome: str, told: Callable[[], list[str]], every: float) -> None:
-    sentences = [welcome]
+async def _speak(caller: Leg, welcome: str | None, told: Callable[[], list[str]], every: float) -> None:
+    sentences = [welcome] if welcome else []
     while not caller.gone:
         try:
             await caller.play([*sentences, *told()])

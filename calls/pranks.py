@@ -40,9 +40,7 @@ async def look_up(call: Call, number: str, books: Books) -> None:
         call.notes.note("prank", call.id, **asdict(weight))
 
 
-async def lifted(call: Call) -> None:
-    """Until the caller has said that it is an emergency; then the call stands where any other would."""
-    while await call.caller.digit() != EMERGENCY:
-        pass
+def lift(call: Call) -> None:
+    """The caller has said that it is an emergency: the call stands where any other would."""
     call.behind = 0.0
     call.notes.note("prank lifted", call.id, pressed=EMERGENCY)

@@ -119,6 +119,26 @@ def _prank_lifted(into: Drawing, call_id: str, note: JournalNote) -> None:
     _set(into.connection, call_id, prank=held | {"behind": 0.0})
 
 
+def _asked(into: Drawing, call_id: str, note: JournalNote) -> None:
+    _set(into.connection, call_id, silence={"asked": note.facts["times"], "heard": None, "pressed": "", "said": None})
+
+
+def _silent(into: Drawing, call_id: str, note: JournalNote) -> None:
+    _silence(into, call_id, heard="nothing")
+
+
+def _sign_of_life(into: Drawing, call_id: str, note: JournalNote) -> None:
+    facts = note.facts
+    _silence(into, call_id, heard=facts["by"], pressed=facts["pressed"], said=facts["said"])
+    _set(into.connection, call_id, topic=facts["topic"])
+    tickets.choose_topic(into.connection, into.trail, call_id, facts["topic"], note.at)
+
+
+def _silence(into: Drawing, call_id: str, **known: Any) -> None:
+    asked = into.connection.scalar(select(Call.silence).where(Call.id == call_id)) or {}
+    _set(into.connection, call_id, silence=asked | known)
+
+
 def _stage(column: str | None = None, *, first: bool = False) -> Callable[[Drawing, str, JournalNote], None]:
     """Draw a stage; `column` takes its moment (`first`: only the first time)."""
     def draw(into: Drawing, call_id: str, note: JournalNote) -> None:
@@ -229,6 +249,9 @@ _DRAW: dict[str, Callable[[Drawing, str, JournalNote], None]] = {
     "chosen": _chosen,
     "prank": _prank,
     "prank lifted": _prank_lifted,
+    "asked": _asked,
+    "silent": _silent,
+    "sign of life": _sign_of_life,
     "adopted": _adopted,
     Stage.QUEUED: _stage("queued_at", first=True),
     Stage.OFFERED: _stage("offered_at"),

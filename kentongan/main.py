@@ -25,6 +25,7 @@ from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
 from calls.journal import Journal, Note
 from calls.life import live
+from calls.silence import Times
 from calls.stages import Stage
 from calls.store import JournalStore
 from calls.watch import watch
@@ -116,7 +117,8 @@ class Service:
         self.centre = Centre(
             AriExchange(self.ari, self._sound), self.acd, self.menu.current, self.journal,
             Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every,
-                  settings.deserted_for), live, partial(pranks_store.past, self.sessions))
+                  settings.deserted_for, Times(settings.silent_for, settings.answer_for)), live,
+                  partial(pranks_store.past, self.sessions))
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_up=self._ami_up)
         self.bulletin = Bulletin(self.ami, self.acd)

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     widen_after: float = Field(15.0, ge=0, le=600)      #: seconds; then any operator is rung, whatever their skills
     tell_place_every: float = Field(30.0, ge=5, le=600)     #: seconds
     deserted_for: float = Field(20.0, ge=1, le=600)     #: seconds without anybody to ring; then the way out
+    silent_for: float = Field(8.0, ge=1, le=120)        #: seconds without voice or key; then who waits is asked
+    answer_for: float = Field(4.0, ge=1, le=30)         #: seconds for the answer, after each of two questions
     similar_within_m: float = Field(500.0, ge=0, le=50_000)     #: metres between two reports of one event, at most
     similar_within_min: float = Field(60.0, ge=0, le=1440)      #: minutes between two reports of one event, at most
 

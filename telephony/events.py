@@ -104,6 +104,14 @@ class ChannelDtmfReceived(_OfChannel, frozen=True, tag=True):
     digit: str
 
 
+class ChannelTalkingStarted(_OfChannel, frozen=True, tag=True):
+    """Something is heard of the party (TALK_DETECT in the dialplan), also while they are played to."""
+
+
+class ChannelTalkingFinished(_OfChannel, frozen=True, tag=True):
+    """Nothing has been heard of the party for the dialplan's length of silence."""
+
+
 class PlaybackFinished(_Event, frozen=True, tag=True):
     """The sound has ended, was stopped, or could not be played."""
 
@@ -132,7 +140,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
 KnownEvent: TypeAlias = (
     ApplicationReplaced | CallBroadcast | ChannelDestroyed | ChannelDtmfReceived | ChannelHangupRequest
-    | ChannelStateChange | PlaybackFinished | StasisEnd | StasisStart
+    | ChannelStateChange | ChannelTalkingFinished | ChannelTalkingStarted | PlaybackFinished | StasisEnd | StasisStart
 )
 Event: TypeAlias = KnownEvent | Unknown
 

@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import cycle
-from math import ceil
+from math import ceil, inf
 from typing import Protocol
 
 from telephony import events
@@ -30,12 +31,21 @@ MUSIC = "kentongan"
 OFFER = "offer"
 
 
+@dataclass(slots=True)
+class Heard:
+    """When a party was heard last, by the event loop's clock."""
+
+    key_at: float = -inf        #: -inf: no key yet
+    voice_at: float = -inf      #: -inf: no voice yet; inf: one is heard now
+
+
 class Leg(Protocol):
     """One party of a call: caller, operator, agency or supervisor."""
 
     id: str
     gone: bool
     cause: int | None       #: why it went (Q.850), where the network told us
+    heard: Heard
 
     def take(self, event: events.Event) -> None: ...
     def on_gone(self, look: Callable[[], None]) -> None: ...
@@ -45,6 +55,8 @@ class Leg(Protocol):
     async def silence(self) -> None: ...
     async def music(self, on: bool) -> None: ...
     async def digit(self) -> str: ...
+    def unread(self) -> str: ...
+    async def stirs(self) -> None: ...
     async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None: ...
     async def rang(self, within: float) -> bool: ...
     async def picked_up(self, within: float) -> bool: ...
@@ -61,10 +73,12 @@ class AriLeg:
         self.id = channel_id
         self.gone = False
         self.cause: int | None = None
+        self.heard = Heard()
         self._ari = ari
         self._sound = sound
         self._lookers: list[Callable[[], None]] = []
         self._digits: asyncio.Queue[str] = asyncio.Queue()
+        self._stirred = asyncio.Event()
         self._rang, self._picked_up = asyncio.Event(), asyncio.Event()
         self._left, self._cause_known = asyncio.Event(), asyncio.Event()
         self._playing: dict[str, asyncio.Event] = {}
@@ -75,6 +89,14 @@ class AriLeg:
         match event:
             case events.ChannelDtmfReceived(digit=digit):
                 self._digits.put_nowait(digit)
+                self.heard.key_at = asyncio.get_running_loop().time()
+                self._stirred.set()
+            case events.ChannelTalkingStarted():
+                self.heard.voice_at = inf
+                self._stirred.set()
+            case events.ChannelTalkingFinished():
+                self.heard.voice_at = asyncio.get_running_loop().time()
+                self._stirred.set()
             case events.PlaybackFinished(playback=playback):
                 if (done := self._playing.get(playback.id)) is not None:
                     done.set()
@@ -153,6 +175,15 @@ class AriLeg:
     async def digit(self) -> str:
         """The next key that was pressed; they wait in order."""
         return await self._digits.get()
+
+    def unread(self) -> str:
+        """The keys that were pressed and that nobody has read; now they are read."""
+        return "".join(self._digits.get_nowait() for _ in range(self._digits.qsize()))
+
+    async def stirs(self) -> None:
+        """Until a key is pressed, or a voice begins or ceases; or at once, if one has since the last time."""
+        await self._stirred.wait()
+        self._stirred.clear()
 
     async def ring(self, endpoint: str, caller_number: str | None, give_up_after: float) -> None:
         """Ring a phone; this leg's channel id is the one we chose. A phone that cannot be rung is gone at once."""

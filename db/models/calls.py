@@ -59,6 +59,8 @@ class Call(Base):
     disposed_by: Mapped[str | None]
     #: pranks held against the number when the call came: score, reasons, behind (s; 0 once lifted); none: nothing
     prank: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
+    #: who waited in silence: asked (times), heard (voice, key, nothing; null: not yet), pressed, said; none: not asked
+    silence: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
 
 
 class Note(Base):

@@ -18,6 +18,7 @@ DECIDING = (
     "calls/callbacks.py",
     "calls/invariants.py",
     "calls/reckoning.py",
+    "calls/silence.py",
     "calls/stages.py",
     "ivr/menu.py",
     "routing/operators.py",

@@ -20,6 +20,8 @@ from telephony.ari_operations import AriError, AriUnreachable, Gone
 WAY = 0.001
 #: seconds that every prompt lasts
 PROMPT = 1.5
+#: seconds of silence after which nobody is heard any more
+SILENT_AFTER = 1.0
 #: seconds that the dialplan waits for a claim
 CLAIM = 0.8
 START = datetime(2026, 11, 22, 14, tzinfo=UTC).timestamp()
@@ -130,6 +132,17 @@ class FakeAsterisk:
     def presses(self, channel: Channel, digit: str) -> None:
         if channel.ours:
             self.tell(events.ChannelDtmfReceived(channel=channel.seen(), digit=digit))
+
+    def speaks(self, channel: Channel) -> None:
+        """From now on; whatever is played to them."""
+        if channel.ours:
+            self.tell(events.ChannelTalkingStarted(channel=channel.seen()))
+
+    def falls_silent(self, channel: Channel) -> None:
+        """From now on; sound goes on flowing."""
+        if channel.ours:
+            finished = events.ChannelTalkingFinished(channel=channel.seen())
+            asyncio.get_running_loop().call_later(SILENT_AFTER, self.hears, finished)
 
     def ends(self, channel: Channel, cause: int = 16) -> None:
         """The channel is gone, whoever wanted it; the events come twice, as they do in life."""

@@ -14,6 +14,7 @@ from calls.centre import Centre, Rules
 from calls.journal import Note
 from calls.life import live
 from calls.pranks_store import pranks_of
+from calls.silence import Times
 from calls.store import JournalStore
 from calls.watch import watch
 from db.engine import sync_engine
@@ -26,13 +27,16 @@ from routing.seed import OPERATORS
 from telephony.exchange import AriExchange
 from tests.stories import fake
 from tests.stories.house import (
+    ANSWER_FOR,
     OFFER_FOR,
     RING_WITHIN,
+    SILENT_FOR,
     TELL_PLACE_EVERY,
     WRAP_UP_FOR,
     Caller,
     House,
     Phone,
+    Voice,
     menu_text,
 )
 
@@ -62,12 +66,14 @@ class Pen:
 
 
 class FakeCaller(Caller):
-    def __init__(self, asterisk: fake.FakeAsterisk, channel: fake.Channel, keys: str, at: float) -> None:
+    def __init__(self, asterisk: fake.FakeAsterisk, channel: fake.Channel, voice: Voice, keys: str, at: float) -> None:
         self._asterisk, self.channel = asterisk, channel
-        asterisk._begin(self._plays(keys, at))
+        asterisk._begin(self._plays(voice, keys, at))
 
-    async def _plays(self, keys: str, at: float) -> None:
+    async def _plays(self, voice: Voice, keys: str, at: float) -> None:
         await self.channel.answered.wait()
+        if voice is Voice.SPEAKS:
+            self.speaks()
         await asyncio.sleep(at)
         for key in keys:
             self.presses(key)
@@ -76,6 +82,12 @@ class FakeCaller(Caller):
     def presses(self, digits: str) -> None:
         for digit in digits:
             self._asterisk.presses(self.channel, digit)
+
+    def speaks(self) -> None:
+        self._asterisk.speaks(self.channel)
+
+    def falls_silent(self) -> None:
+        self._asterisk.falls_silent(self.channel)
 
     async def answered(self) -> None:
         await self.channel.answered.wait()
@@ -144,7 +156,8 @@ class FakeHouse(House):
         self.centre = Centre(
             AriExchange(line, lambda prompt: f"sound:{prompt}"),
             self.acd, self.menu.current, notes,
-            Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY), live, self._books,
+            Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY,
+                  silence=Times(SILENT_FOR, ANSWER_FOR)), live, self._books,
         )  # fmt: skip
         self.asterisk.hears = self.centre.hears
         self.asterisk.device = self.acd.device
@@ -177,8 +190,8 @@ class FakeHouse(House):
             self.asterisk.plugs_in(phone)
         return FakePhone(self.asterisk, phone)
 
-    async def _dial(self, number: str | None, name: str | None, keys: str, at: float) -> Caller:
-        return FakeCaller(self.asterisk, self.asterisk.rings_112(number or "anonymous"), keys, at)
+    async def _dial(self, number: str | None, name: str | None, voice: Voice, keys: str, at: float) -> Caller:
+        return FakeCaller(self.asterisk, self.asterisk.rings_112(number or "anonymous"), voice, keys, at)
 
     async def settled(self) -> None:
         last = self._store.last()

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -44,6 +45,7 @@ def menu_text(**changes: str) -> str:
 
 #: The house's times (s), short because a real house plays in real time.
 OFFER_FOR, RING_WITHIN, WRAP_UP_FOR, TELL_PLACE_EVERY = 2.0, 1.0, 0.2, 5.0
+SILENT_FOR, ANSWER_FOR = 3.0, 1.5
 #: Greeting and menu last so long together (s); then the first key may take so long.
 SPOKEN_FOR, FIRST_DIGIT = 3.0, 0.5
 #: What must come comes within this (s), unless a story knows better.
@@ -64,6 +66,14 @@ class Record:
     recordings: list[tuple[str, str]]  #: raw name and state
 
 
+class Voice(Enum):
+    """What comes from a caller from the answer on."""
+
+    SPEAKS = auto()
+    SILENT = auto()  #: sound that flows, and nothing to be heard in it
+    NOTHING = auto()  #: no sound at all
+
+
 class Caller(ABC):
     """Somebody who dialled 112."""
 
@@ -71,6 +81,14 @@ class Caller(ABC):
 
     @abstractmethod
     def presses(self, digits: str) -> None: ...
+
+    @abstractmethod
+    def speaks(self) -> None:
+        """From now on."""
+
+    @abstractmethod
+    def falls_silent(self) -> None:
+        """From now on; sound flows, and nothing is to be heard in it."""
 
     @abstractmethod
     async def answered(self) -> None: ...
@@ -132,11 +150,11 @@ class House(ABC):
 
     async def dials(
         self, number: str | None = "0800555001", *, name: str | None = None, keys: str = "", at: float = 0.2,
-        claimed: bool = True,
+        claimed: bool = True, voice: Voice = Voice.SPEAKS,
     ) -> Caller:  # fmt: skip
         """Somebody dials 112 and presses `keys` from `at` seconds after the answer on; returns once it is claimed."""
         before = len(self.notes)
-        caller = await self._dial(number, name, keys, at)
+        caller = await self._dial(number, name, voice, keys, at)
         if claimed:
             arrived = await self.comes(
                 lambda: next((n for n in self.notes[before:] if n.kind == "arrived"), None), "call"
@@ -290,7 +308,7 @@ class House(ABC):
     ) -> Phone: ...
 
     @abstractmethod
-    async def _dial(self, number: str | None, name: str | None, keys: str, at: float) -> Caller: ...
+    async def _dial(self, number: str | None, name: str | None, voice: Voice, keys: str, at: float) -> Caller: ...
 
     @abstractmethod
     async def settled(self) -> None:

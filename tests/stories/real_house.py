@@ -33,18 +33,22 @@ from routing.seed import OPERATORS, SHIFTS
 from telephony import asterisk as own
 from telephony.asterisk import Asterisk
 from tests.stories.house import (
+    ANSWER_FOR,
     OFFER_FOR,
     RING_WITHIN,
+    SILENT_FOR,
     SPOKEN_FOR,
     TELL_PLACE_EVERY,
     WRAP_UP_FOR,
     Caller,
     House,
     Phone,
+    Voice,
     menu_text,
 )
 
 CALLER, OPERATOR, PROMPT, MUSIC = Tone(440), Tone(1000), Tone(700), Tone(300)
+VOICES = {Voice.SPEAKS: CALLER, Voice.SILENT: Tone(0), Voice.NOTHING: None}
 #: Seconds after which Asterisk misses a phone's packets (10 in life).
 RTP_TIMEOUT = 2
 #: A sentence's length (s); greeting and menu last longer.
@@ -72,7 +76,7 @@ def running_exchange() -> Iterator[Exchange]:
     try:
         settings = load(
             data=data, **free_ports(), rtp_start=40000, rtp_end=45999, offer_for=OFFER_FOR, ring_within=RING_WITHIN,
-            wrap_up_for=WRAP_UP_FOR, tell_place_every=TELL_PLACE_EVERY,
+            wrap_up_for=WRAP_UP_FOR, tell_place_every=TELL_PLACE_EVERY, silent_for=SILENT_FOR, answer_for=ANSWER_FOR,
         )  # fmt: skip
         ground = asyncio.run(lay(settings))
         everybody_is_always_on_shift(settings)
@@ -126,6 +130,12 @@ class RealCaller(Caller):
 
     def presses(self, digits: str) -> None:
         self.sip.presses(digits)
+
+    def speaks(self) -> None:
+        self.sip.sound.voice = alaw(CALLER)
+
+    def falls_silent(self) -> None:
+        self.sip.sound.voice = alaw(Tone(0))
 
     async def answered(self) -> None:
         await self.sip.answered()
@@ -231,11 +241,11 @@ class RealHouse(House):
         ))  # fmt: skip
         return RealPhone(self, phone)
 
-    async def _dial(self, number: str | None, name: str | None, keys: str, at: float) -> Caller:
+    async def _dial(self, number: str | None, name: str | None, voice: Voice, keys: str, at: float) -> Caller:
         presses = [sipp.Key(at + 0.2 * n, key) for n, key in enumerate(keys)]
         caller = await self._people.enter_async_context(sipp.dial(
             "112", to=self.exchange.sip, number=None if number is None else quote(number, safe="+"), name=name,
-            voice=CALLER, keys=presses,
+            voice=VOICES[voice], keys=presses,
         ))  # fmt: skip
         return RealCaller(caller)
 

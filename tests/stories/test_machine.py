@@ -26,6 +26,7 @@ from telephony import events
 from telephony.ari_operations import AriError
 from tests.stories import fake
 from tests.stories.fake_house import FakeCaller, FakeHouse
+from tests.stories.house import Voice
 from tests.virtual import VirtualLoop
 
 #: As the service does: seconds between looks at Asterisk.
@@ -103,11 +104,11 @@ class Centre112(RuleBasedStateMachine):
     # --- callers
 
     @rule(keys=st.sampled_from(["1", "3", "", "99"]), at=st.sampled_from([0.2, 4.0]), number=st.integers(0, 3),
-          then=st.sampled_from([1.0, 0.5, 0.24, 0.0, 6.0]))  # fmt: skip
-    def somebody_dials(self, keys: str, at: float, number: int, then: float) -> None:
+          then=st.sampled_from([1.0, 0.5, 0.24, 0.0, 6.0]), voice=st.sampled_from(Voice))  # fmt: skip
+    def somebody_dials(self, keys: str, at: float, number: int, then: float, voice: Voice) -> None:
         def dial() -> None:
             channel = self.asterisk.rings_112(f"080055500{number}" if number else "anonymous")
-            FakeCaller(self.asterisk, channel, keys, at)
+            FakeCaller(self.asterisk, channel, voice, keys, at)
             self.callers.append(channel)
 
         self.does(dial)

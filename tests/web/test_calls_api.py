@@ -148,6 +148,12 @@ async def test_what_is_held_against_a_number_is_told_with_its_reasons(doors: Doo
     assert [call["prank"] for call in (await doors.get("/api/calls?number=0800555112"))["items"]] == [prank, None]
 
 
+async def test_what_came_of_asking_a_silent_caller_is_told(doors: Doors) -> None:
+    silence = {"asked": 2, "heard": "nothing", "pressed": "", "said": None}
+    await doors.call("1763800000.1", silence=silence)
+    assert (await doors.by("op01").get("/api/calls/1763800000.1"))["silence"] == silence
+
+
 async def test_every_verdict_on_a_call_stands_in_the_audit(doors: Doors) -> None:
     await doors.call()
     for who, verdict in (("op01", "real"), ("siti", "prank")):

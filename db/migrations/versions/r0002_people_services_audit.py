@@ -220,6 +220,7 @@ def upgrade() -> None:
     op.add_column("agencies", sa.Column("phone", sa.Text(), nullable=True))
     op.add_column("agencies", sa.Column("version", sa.Integer(), server_default="1", nullable=False))
     op.add_column("calls", sa.Column("prank", JsonText(), nullable=True))
+    op.add_column("calls", sa.Column("silence", JsonText(), nullable=True))
     op.add_column("call_tickets", sa.Column("linked_by", sa.Text(), nullable=True))
     for name, default in (("service", "emergency"), ("source", "call")):
         op.add_column("tickets", sa.Column(name, sa.Text(), server_default=default, nullable=False))
