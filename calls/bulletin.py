@@ -66,5 +66,5 @@ class Bulletin:
 
 def on_duty(acd: Acd) -> str:
     """The phones for the way out's Dial(): of those on shift and logged in; of all logged in, if there are none."""
-    there = [desk for desk in acd.desks.values() if desk.state is not OUT]
+    there = [desk for desk in acd.desks.values() if desk.state is not OUT and not desk.is_reserve]
     return "&".join(desk.endpoint for desk in [d for d in there if d.on_shift] or there)

@@ -37,6 +37,7 @@ class Call:
     desk: str | None = None         #: who has it, from the offer on
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs
+    overflowed: int = 0             #: steps that were taken because it waits too long (routing/overflow.py)
     picked_up_at: float = -inf      #: loop time at which the operator of the talk answered; long ago, if adopted
     cut_at: datetime | None = None  #: when its Asterisk died, or was started again, under it
     inbox: asyncio.Queue[tuple[Leg, Event]] = field(default_factory=asyncio.Queue)

@@ -63,12 +63,13 @@ class Centre:
     """One instance of the service: its live calls, its queue, its exchange."""
 
     def __init__(self, exchange: Exchange, acd: Acd, menu: Callable[[], Menu], notes: Notes, rules: Rules,
-                 life: Callable[[Call, "Centre"], Coroutine[Any, Any, None]], books: pranks.Books) -> None:
-        """`life` is `calls.life.live`: the story, handed in so that the story may import its stage. `books`: the pranks
-        that are known of a number."""
+                 life: Callable[[Call, "Centre"], Coroutine[Any, Any, None]], books: pranks.Books,
+                 overflow: Callable[[Call, "Centre"], Coroutine[Any, Any, None]]) -> None:
+        """`life` is `calls.life.live`: the story, handed in so that the story may import its stage; so is `overflow`,
+        which rings others for whoever waits too long. `books`: the pranks that are known of a number."""
         self.acd, self.menu, self.notes, self.rules = acd, menu, notes, rules
         self.calls: dict[str, Call] = {}
-        self._exchange, self._life, self._books = exchange, life, books
+        self._exchange, self._life, self._books, self._overflow = exchange, life, books, overflow
         self._legs: dict[str, tuple[Call, Leg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lives: dict[str, asyncio.Task[None]] = {}         # of these, the calls' own, by call
@@ -254,8 +255,18 @@ class Centre:
     def _told(self, call: Call) -> list[str]:
         return [spoken_place(self.acd.place(call.id)), *([pranks.TOLD] if call.behind else [])]
 
+    @asynccontextmanager
+    async def overflows(self, call: Call) -> AsyncIterator[None]:
+        """While the body waits for a desk, too long perhaps, others are asked as well (calls/overflow.py)."""
+        async with beside(self._overflow(call, self)):
+            yield
+
     async def answers(self, desk: Desk, call: Call) -> bool:
-        """Ring the desk's phone; whether its operator answered. If not, the phone falls silent and the desk rests."""
+        """Whether the desk's operator answers. A reserve has, before it was lent."""
+        return desk.is_reserve or await self.rings(desk, call)
+
+    async def rings(self, desk: Desk, call: Call) -> bool:
+        """Ring the desk's phone; whether it was answered. If not, it falls silent, and an operator's desk rests."""
         phone = self._exchange.leg(adopt.phone_id(call.id, desk.name, uuid4().hex[:8]))
         self._legs[phone.id] = (call, phone)
         call.joined_by(phone)
@@ -269,13 +280,15 @@ class Centre:
             if call.bridge is None:
                 call.bridge = f"{call.id}{adopt.BRIDGE}"        # first: whoever clears up must know it
                 await self._exchange.make_bridge(call.bridge)
-            rang = await phone.rang(self.rules.ring_within)
+            slow = desk.outside is not None         # until a phone rings out there, networks may take their time
+            rang = await phone.rang(self.rules.offer_for if slow else self.rules.ring_within)
             answered = rang and await phone.picked_up(self.rules.offer_for)
             call.picked_up_at = asyncio.get_running_loop().time()
             if not answered:
                 why = f"refused ({phone.cause})" if phone.gone else "did not answer" if rang else "phone did not ring"
                 self.notes.note("unanswered", call.id, operator=desk.name, why=why)
-                self.acd.rests(desk, why)
+                if not desk.is_reserve:
+                    self.acd.rests(desk, why)
         finally:
             if not answered:
                 await asyncio.shield(self._drop(call, phone))
@@ -327,6 +340,13 @@ class Centre:
         await self._hang_up(call, *call.others)
         if call.cut_at is not None:             # the dialplan never had them: the exchange died under it
             call.ends()
+
+    async def drops(self, desk: Desk, call: Call) -> None:
+        """Whatever still rings or talks for the call at this desk is not wanted any more."""
+        for phone in [leg for leg in call.others if adopt.operator_of(call.id, leg.id) == desk.name]:
+            await asyncio.shield(_insist(phone.hang_up))
+            self._legs.pop(phone.id, None)
+            call.others.remove(phone)
 
     async def _drop(self, call: Call, phone: Leg) -> None:
         await phone.hang_up()

@@ -44,7 +44,8 @@ async def one_turn(call: Call, centre: Centre) -> None:
         if call.stage is not TALKING:                   # (an adopted talk already has its desk)
             call.enter_once(QUEUED, topic=call.topic, priority=call.priority)
             async with centre.comforted(call):          # music, and their place in the queue
-                desk = await loan.desk()
+                async with centre.overflows(call):      # the longer they wait, the more phones ring
+                    desk = await loan.desk()
                 call.enter(OFFERED, operator=desk.name)
                 if not await centre.answers(desk, call):            # no answer, refused, phone gone:
                     return                                          # that desk rests, the next one rings

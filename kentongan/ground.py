@@ -38,6 +38,7 @@ class Ground:
     operators: Sequence[Operator]
     on_shift: set[str]          #: operators, now
     secrets: Secrets
+    supervisors: Sequence[str] = ()
     laid: bool = True           #: False: recalled, since the database is away
 
 
@@ -73,10 +74,11 @@ async def find(settings: Settings) -> Ground:
 async def _look(settings: Settings) -> Ground:
     async with (_engine(settings.database_url) as engine,
                 reading_session(async_sessionmaker(engine, expire_on_commit=False)) as session):
-        operators = await store.operators(session)
+        operators, supervisors = await store.operators(session), await people.supervisors(session)
         now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
         on_shift = roster.who_is_on(await store.near(session, now, zone), now, zone)
-    return Ground(operators, on_shift, secrets_of(settings, [operator.name for operator in operators]))
+    names = [*(operator.name for operator in operators), *supervisors]
+    return Ground(operators, on_shift, secrets_of(settings, names), supervisors)
 
 
 async def stand(settings: Settings) -> Ground:
@@ -95,15 +97,19 @@ async def stand(settings: Settings) -> Ground:
     operators = [Operator(name=name, display_name=name, skills=skills, active=True)
                  for name, skills in known.operators.items()]
     on_shift = roster.who_is_on(known.plan, datetime.now(UTC), ZoneInfo(settings.timezone))
-    return Ground(operators, on_shift, secrets_of(settings, list(known.operators)), laid=False)
+    secrets = secrets_of(settings, [*known.operators, *known.supervisors])
+    return Ground(operators, on_shift, secrets, known.supervisors, laid=False)
 
 
 def phones(settings: Settings, ground: Ground) -> list[dict[str, Any]]:
-    """What an administrator types into the operators' phones: one row each."""
-    return [{"user": operator.name, "password": ground.secrets.phones[operator.name],
+    """What an administrator types into the phones of operators and supervisors: one row each."""
+    return [*({"user": operator.name, "password": ground.secrets.phones[operator.name],
              "registrar": f"{settings.host}:{settings.sip_port}", "name": operator.display_name,
              "skills": list(operator.skills), "on_shift": operator.name in ground.on_shift}
-            for operator in ground.operators]
+            for operator in ground.operators),
+            *({"user": name, "password": ground.secrets.phones[name],
+               "registrar": f"{settings.host}:{settings.sip_port}", "name": "supervisor", "skills": [],
+               "on_shift": False} for name in ground.supervisors)]
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ class Known:
 
     operators: dict[str, list[str]] = field(default_factory=dict)       #: skills by name
     plan: Roster = field(default_factory=lambda: Roster((), frozenset()))
+    supervisors: list[str] = field(default_factory=list)
 
 
 def keep(data: Path, known: Known) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from calls.bulletin import Bulletin
 from calls.centre import Centre, Rules
 from calls.journal import Journal, Note
 from calls.life import live
+from calls.overflow import Overflow
 from calls.silence import Times
 from calls.stages import Stage
 from calls.store import JournalStore
@@ -38,12 +40,14 @@ from kentongan.ground import Ground, lay, stand
 from kentongan.guard import HEARTBEAT_FD, READY, STARTING
 from kentongan.last_known import Known
 from kentongan.settings import Settings, own_asterisk
+from people import store as people_store
 from recordings.archivist import Archivist
 from routing import roster
 from routing import store as routing_store
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT, UNREACHABLE
+from routing.overflow_file import OverflowFile
 from telephony.agi import Agi
 from telephony.ami import Ami, AmiError
 from telephony.ari import Ari
@@ -106,10 +110,12 @@ class Service:
         self.journal = Journal(settings.data / "journal" / f"{settings.node}.jsonl",
                                JournalStore(self._engine, settings.node, ZoneInfo(settings.timezone)))
         self._laid = ground.laid
-        self._known = last_known.recall(settings.data) or Known()
+        self._known = replace(last_known.recall(settings.data) or Known(), supervisors=list(ground.supervisors))
+        self.overflow = OverflowFile(settings.data / "overflow.toml")
         self.acd = Acd(
             [Desk(operator.name, frozenset(operator.skills)) for operator in ground.operators],
-            wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed)
+            wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed,
+            widen_after_for=lambda topic: self.overflow.current().widen_after(topic))
         self._desk_states = dict.fromkeys(self.acd.desks, OUT)
         self.menu = MenuFile(settings.data / "menu.toml", SEED, partial(build.durations, self.prompts))
         self.ari = Ari(f"http://127.0.0.1:{settings.ari_port}/ari", "kentongan", self.secrets.ari, settings.node,
@@ -118,7 +124,8 @@ class Service:
             AriExchange(self.ari, self._sound), self.acd, self.menu.current, self.journal,
             Rules(settings.claim_within, settings.offer_for, settings.ring_within, settings.tell_place_every,
                   settings.deserted_for, Times(settings.silent_for, settings.answer_for)), live,
-                  partial(pranks_store.past, self.sessions))
+            partial(pranks_store.past, self.sessions),
+            Overflow(self.overflow.current, lambda: self._known.supervisors).climb)
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_up=self._ami_up)
         self.bulletin = Bulletin(self.ami, self.acd)
@@ -137,6 +144,7 @@ class Service:
             "journal": health.journal(self.journal),
             "prompts": health.prompts(partial(build.missing, self.prompts)),
             "menu": health.menu(self._menu_fault),
+            "overflow": health.menu(self._overflow_fault),
             "disk": health.disk(self.settings.data, *self._recording_folders),
             "recordings": health.recordings(lambda: self._archivist.trouble),
         })
@@ -197,6 +205,10 @@ class Service:
     def _menu_fault(self) -> str | None:
         self.menu.current()
         return self.menu.fault
+
+    def _overflow_fault(self) -> str | None:
+        self.overflow.current()
+        return self.overflow.fault
 
     def _sound(self, prompt: str) -> str:
         """In the menu's language."""
@@ -301,7 +313,8 @@ class Service:
         async with asyncio.timeout(ROSTER_EVERY), reading_session(self.sessions) as session:
             plan = await routing_store.near(session, now, zone)
             operators = await routing_store.operators(session)
-        known = Known({operator.name: sorted(operator.skills) for operator in operators}, plan)
+            supervisors = await people_store.supervisors(session)
+        known = Known({operator.name: sorted(operator.skills) for operator in operators}, plan, supervisors)
         if known != self._known:
             self._known = known
             await asyncio.to_thread(last_known.keep, self.settings.data, known)

@@ -367,7 +367,7 @@ class Phone:
 @asynccontextmanager
 async def phone_registers(
     user: str,
-    password: str,
+    password: str | None,
     *,
     at: Address = ("127.0.0.1", 5060),
     answers_after: float | None = 0.5,
@@ -379,20 +379,23 @@ async def phone_registers(
 ) -> AsyncIterator[Phone]:
     """Switch on a phone and register it at the exchange `at` for an hour; it answers OPTIONS while it is on.
 
+    password: None if it is one behind the trunk, which registers nowhere: it is called at its address.
     The end of the body hangs up, unregisters and switches off. For the arguments see Phone and rtp.alaw.
     SippFailed: it could not register.
     """
     phone = Phone(user, (host, 0), answers_after, rings, refuses, alaw(voice), talks_for)
-    more = ("-rsa", f"{at[0]}:{at[1]}", "-au", user, "-ap", password, "-default_behaviors", "all,-abortunexp")
+    more = ("-rsa", f"{at[0]}:{at[1]}", "-au", user, "-ap", password or "-", "-default_behaviors", "all,-abortunexp")
     async with sipp_runs("phone", at, host, {"user": user}, phone._tells, *more) as sipp:
         phone._sipp, phone.address = sipp, sipp.address
-        await phone.registers()
+        if password is not None:
+            await phone.registers()
         try:
             yield phone
         finally:
             with suppress(TimeoutError, SippFailed):  # the exchange may be gone
                 async with asyncio.timeout(0 if phone._is_dead else _PATIENCE):
                     await phone.hangs_up()
-                    await phone.unregisters()
+                    if password is not None:
+                        await phone.unregisters()
             for call in phone.calls:
                 call._close()

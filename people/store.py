@@ -91,6 +91,12 @@ async def users(
     return [Known(*row) for row in (await session.execute(wanted)).all()]
 
 
+async def supervisors(session: AsyncSession) -> list[str]:
+    """Names of the active ones, in order: their phones ring when callers wait too long."""
+    wanted = select(User.name).where(User.role == Role.SUPERVISOR, User.active).order_by(User.name)
+    return list(await session.scalars(wanted))
+
+
 async def user(session: AsyncSession, name: str, now: datetime) -> Known:
     """Raises Unknown."""
     row = (await session.execute(_known(now).where(User.name == name))).one_or_none() if _is_name(name) else None

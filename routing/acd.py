@@ -43,17 +43,19 @@ class Loan:
 class Acd:
     """The queue of callers and the desks of the centre.
 
-    `wrap_up_for`, `widen_after`: seconds. `on_change` is told of every change of a desk, after it.
+    `wrap_up_for`, `widen_after`: seconds; `widen_after_for`: those of a topic that has its own. `on_change` is told of
+    every change of a desk, after it.
     """
 
     def __init__(self, desks: Iterable[Desk], *, wrap_up_for: float, widen_after: float,
                  on_change: Callable[[Desk], None] = lambda desk: None,
-                 now: Callable[[], float] = time.time) -> None:
+                 now: Callable[[], float] = time.time,
+                 widen_after_for: Callable[[str], float | None] = lambda topic: None) -> None:
         self.desks = {desk.name: desk for desk in desks}
         self._devices: dict[str, str] = {}      # of all phones that Asterisk spoke of, also before their desk is there
         self._waiting: dict[str, tuple[policy.Waiting, asyncio.Future[Desk]]] = {}
         self._wrap_up_for, self._widen_after = wrap_up_for, widen_after
-        self._on_change, self._now = on_change, now
+        self._on_change, self._now, self._widen_after_for = on_change, now, widen_after_for
         self._wrap_ups: dict[str, asyncio.TimerHandle] = {}
 
     # --- callers
@@ -78,9 +80,10 @@ class Acd:
         """The desk that the policy gives the call; it is OFFERED and the call's from then on."""
         loop = asyncio.get_running_loop()
         offer: asyncio.Future[Desk] = loop.create_future()
-        since = call.arrived_at.timestamp()
-        self._waiting[call.id] = (_waiting(call), offer)
-        widening = loop.call_later(max(0.0, since + self._widen_after - self._now()) + 0.001, self.pair)
+        waiting = self._seen(call)
+        self._waiting[call.id] = (waiting, offer)
+        limit = self._widen_after if waiting.widen_after is None else waiting.widen_after
+        widening = loop.call_later(max(0.0, limit - self.waited(call)) + 0.001, self.pair)
         self.pair()
         try:
             return await offer
@@ -104,10 +107,25 @@ class Acd:
             self._enter(self.desks[name], OFFERED, call_id)
             offer.set_result(self.desks[name])
 
+    def lends(self, desk: Desk, call_id: str) -> bool:
+        """A reserve has answered for a caller who waits; False: they do not wait any more, somebody was quicker."""
+        _, offer = self._waiting.get(call_id, (None, None))
+        if offer is None or offer.done() or desk.name in self.desks:
+            return False
+        del self._waiting[call_id]
+        self.desks[desk.name] = desk
+        self._enter(desk, OFFERED, call_id)
+        offer.set_result(desk)
+        return True
+
+    def waited(self, call: Queued) -> float:
+        """Seconds since its arrival."""
+        return self._now() - call.arrived_at.timestamp()
+
     def moves(self, call: Queued) -> None:
         """What orders the queue has changed for a call: its place too, if it still waits."""
         if (found := self._waiting.get(call.id)) is not None:
-            self._waiting[call.id] = (_waiting(call), found[1])
+            self._waiting[call.id] = (self._seen(call), found[1])
             self.pair()
 
     def queue(self) -> list[policy.Waiting]:
@@ -184,6 +202,10 @@ class Acd:
         self._on_change(desk)
         self.pair()
 
+    def device_of(self, name: str) -> str:
+        """Asterisk's state of a phone, whoever's it is."""
+        return self._devices.get(name, "UNKNOWN")
+
     def on_shift(self, names: set[str]) -> None:
         """The roster says who is on shift now."""
         for desk in self.desks.values():
@@ -201,6 +223,7 @@ class Acd:
                 del self.desks[desk.name]
         for name, known in skills.items():
             is_new, desk = name not in self.desks, self._desk(name)
+            desk.is_reserve = False
             if desk.skills != (now := frozenset(known)):
                 desk.skills = now
                 self._on_change(desk)
@@ -210,7 +233,7 @@ class Acd:
 
     def _desk(self, name: str) -> Desk:
         """The operator's; made if there is none."""
-        return self.desks.setdefault(name, Desk(name, frozenset(), device=self._devices.get(name, "UNKNOWN")))
+        return self.desks.setdefault(name, Desk(name, frozenset(), device=self.device_of(name)))
 
     @staticmethod
     def _not_in_a_call(desk: Desk) -> None:
@@ -218,15 +241,20 @@ class Acd:
             raise operators.IllegalStep(f"{desk.name} is in a call ({desk.state}); wait until it is over")
 
     def _take_over(self, name: str, call_id: str) -> Desk:
-        """The desk of a talk that goes on; also of an operator who is not among ours any more, until it is over."""
-        desk = self._desk(name)
+        """The desk of a talk that goes on; of somebody who is not among our operators, until it is over."""
+        if name not in self.desks:
+            self.desks[name] = Desk(name, frozenset(), device=self.device_of(name), is_reserve=True)
+        desk = self.desks[name]
         if desk.state in (WRAP_UP, PAUSED):
             self._enter(desk, READY)
         self._enter(desk, TALKING, call_id)
         return desk
 
     def _comes_back(self, desk: Desk) -> None:
-        if desk.state is OFFERED:                           # the caller left while it rang: it keeps its idle time
+        if desk.is_reserve:                                 # its one call is over
+            self._enter(desk, OUT)
+            del self.desks[desk.name]
+        elif desk.state is OFFERED:                           # the caller left while it rang: it keeps its idle time
             self._enter(desk, operators.after_device(READY, desk.device))
             self.pair()
         elif desk.state is TALKING:
@@ -247,6 +275,6 @@ class Acd:
         desk.call_id, desk.paused_for = call_id, why
         self._on_change(desk)
 
-
-def _waiting(call: Queued) -> policy.Waiting:
-    return policy.Waiting(call.id, call.topic, call.arrived_at.timestamp(), call.priority, call.behind)
+    def _seen(self, call: Queued) -> policy.Waiting:
+        return policy.Waiting(call.id, call.topic, call.arrived_at.timestamp(), call.priority, call.behind,
+                              self._widen_after_for(call.topic))

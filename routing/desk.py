@@ -6,7 +6,7 @@ from routing.operators import OUT, Seat, State, step, why_not_free
 
 @dataclass(eq=False)
 class Desk:
-    """An operator's seat. The Acd alone changes it."""
+    """An operator's seat; or a reserve, for one call that waited too long (overflow.py). The Acd alone changes it."""
 
     name: str                       #: the operator's name, and that of their phone ("op01")
     skills: frozenset[str]
@@ -16,11 +16,13 @@ class Desk:
     idle_since: float = 0.0         #: UTC seconds, end of the last talk or log-in
     call_id: str | None = None      #: the call it is lent to; in wrap-up, the one that is being written down
     paused_for: str | None = None   #: why it is paused
+    is_reserve: bool = False        #: it is there for one call that has waited too long, and gone after it
+    outside: str | None = None      #: Asterisk's name of a number outside
 
     @property
     def endpoint(self) -> str:
         """Asterisk's name of the phone."""
-        return f"PJSIP/{self.name}"
+        return self.outside or f"PJSIP/{self.name}"
 
     def why_not_free(self) -> str | None:
         """Why this desk gets no call now; None: it is free."""

@@ -9,6 +9,7 @@ import pytest
 from calls.bulletin import FAMILY, KEY, Bulletin
 from routing.acd import Acd
 from routing.desk import Desk
+from routing.operators import READY
 
 
 class Asterisk:
@@ -70,3 +71,10 @@ async def test_when_nobody_is_there_the_dialplan_has_its_own_list(house: House) 
     for name in house.acd.desks:
         house.acd.device(name, "UNAVAILABLE")
     assert await house.asterisk.rings() is None
+
+
+async def test_who_answers_one_call_of_the_overflow_is_not_on_duty(house: House) -> None:
+    house.acd.trained({"op01": []})
+    house.acd.desks["outside-psc119"] = Desk("outside-psc119", frozenset(), READY, is_reserve=True, outside="PJSIP/1@t")
+    house.bulletin.look()
+    assert await house.asterisk.rings() == "PJSIP/op01"

@@ -22,6 +22,7 @@ DECIDING = (
     "calls/stages.py",
     "ivr/menu.py",
     "routing/operators.py",
+    "routing/overflow.py",
     "routing/policy.py",
     "routing/pranks.py",
     "telephony/cel.py",

@@ -1,5 +1,6 @@
 """The ground: laid by the service and by whoever comes first; all other commands leave the tables as they are."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -48,6 +49,12 @@ def test_a_command_does_not_migrate_under_a_service_that_runs(house: Path, kento
         assert (status, "kentongan db migrate" in told) == (1, True)
     assert kentongan("db", "migrate")[0] == 0
     assert "dinsos" in kentongan("agencies", "list")[1]
+
+
+def test_a_supervisor_has_a_phone_that_overflow_can_ring(house: Path, kentongan: Run) -> None:
+    assert kentongan("users", "add", "sri", "--role", "supervisor")[0] == 0
+    [phone] = [phone for phone in json.loads(kentongan("phones", "--json")[1]) if phone["user"] == "sri"]
+    assert (bool(phone["password"]), phone["skills"], phone["on_shift"]) == (True, [], False)
 
 
 def test_a_list_waits_for_no_writer(house: Path, kentongan: Run) -> None:

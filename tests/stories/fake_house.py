@@ -13,6 +13,7 @@ from calls.bulletin import on_duty
 from calls.centre import Centre, Rules
 from calls.journal import Note
 from calls.life import live
+from calls.overflow import Overflow
 from calls.pranks_store import pranks_of
 from calls.silence import Times
 from calls.store import JournalStore
@@ -22,6 +23,7 @@ from ivr.menu_file import SEED, MenuFile
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT
+from routing.overflow_file import OverflowFile
 from routing.pranks import Past
 from routing.seed import OPERATORS
 from telephony.exchange import AriExchange
@@ -29,8 +31,10 @@ from tests.stories import fake
 from tests.stories.house import (
     ANSWER_FOR,
     OFFER_FOR,
+    OUTSIDE,
     RING_WITHIN,
     SILENT_FOR,
+    SUPERVISOR,
     TELL_PLACE_EVERY,
     WRAP_UP_FOR,
     Caller,
@@ -134,6 +138,7 @@ class FakeHouse(House):
         self._menu_path = menu
         self.writes_menu(menu_text())
         prompts = dict.fromkeys(("greeting", "menu", "wrong_key", "campaign"), fake.PROMPT)
+        self._overflow_path = menu.with_name("overflow.toml")
         self.menu = MenuFile(menu, SEED, lambda language: prompts)
         self._opens()
 
@@ -143,14 +148,16 @@ class FakeHouse(House):
         states = dict.fromkeys(OPERATORS, OUT)
 
         def desk_changed(desk: Desk) -> None:
-            before, states[desk.name] = states[desk.name], desk.state
+            before, states[desk.name] = states.get(desk.name, OUT), desk.state
             if before is not desk.state:
                 notes.note("desk", operator=desk.name, state=desk.state, before=before, why=desk.paused_for)
 
+        table = OverflowFile(self._overflow_path)
         self.acd = Acd(
             [Desk(name, frozenset(skills)) for name, skills in OPERATORS.items()],
             wrap_up_for=WRAP_UP_FOR, widen_after=15.0, on_change=desk_changed,
             now=lambda: fake.now().timestamp(),
+            widen_after_for=lambda topic: table.current().widen_after(topic),
         )  # fmt: skip
         self.acd.on_shift(set(self.acd.desks))
         self.centre = Centre(
@@ -158,6 +165,7 @@ class FakeHouse(House):
             self.acd, self.menu.current, notes,
             Rules(offer_for=OFFER_FOR, ring_within=RING_WITHIN, tell_place_every=TELL_PLACE_EVERY,
                   silence=Times(SILENT_FOR, ANSWER_FOR)), live, self._books,
+            Overflow(table.current, lambda: [SUPERVISOR]).climb,
         )  # fmt: skip
         self.asterisk.hears = self.centre.hears
         self.asterisk.device = self.acd.device
@@ -190,6 +198,11 @@ class FakeHouse(House):
             self.asterisk.plugs_in(phone)
         return FakePhone(self.asterisk, phone)
 
+    async def _outside(self, answers_after: float | None) -> tuple[Phone, str]:
+        phone = fake.Phone(f"{OUTSIDE}@trunk", answers_after)
+        self.asterisk.plugs_in(phone)
+        return FakePhone(self.asterisk, phone), "PJSIP/{number}@trunk"
+
     async def _dial(self, number: str | None, name: str | None, voice: Voice, keys: str, at: float) -> Caller:
         return FakeCaller(self.asterisk, self.asterisk.rings_112(number or "anonymous"), voice, keys, at)
 
@@ -206,6 +219,9 @@ class FakeHouse(House):
 
     def writes_menu(self, text: str) -> None:
         self._menu_path.write_text(text, "utf-8")
+
+    def writes_overflow(self, text: str) -> None:
+        self._overflow_path.write_text(text, "utf-8")
 
     async def stops(self) -> None:
         self.asterisk.reports = lambda report: None

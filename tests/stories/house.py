@@ -29,7 +29,7 @@ from db.models import Call, CallTicket, Recording, Ticket
 from ivr.menu_file import SEED, MenuFile
 from routing.acd import Acd
 from routing.desk import Desk
-from routing.operators import OFFERED, OUT, TALKING, State
+from routing.operators import OFFERED, OUT, RINGABLE, TALKING, State
 
 T = TypeVar("T")
 
@@ -48,6 +48,8 @@ OFFER_FOR, RING_WITHIN, WRAP_UP_FOR, TELL_PLACE_EVERY = 2.0, 1.0, 0.2, 5.0
 SILENT_FOR, ANSWER_FOR = 3.0, 1.5
 #: Greeting and menu last so long together (s); then the first key may take so long.
 SPOKEN_FOR, FIRST_DIGIT = 3.0, 0.5
+#: Whose phone rings when callers wait too long; and then a number outside.
+SUPERVISOR, OUTSIDE = "sri", "0800555901"
 #: What must come comes within this (s), unless a story knows better.
 PATIENCE = 15.0
 
@@ -134,6 +136,7 @@ class House(ABC):
         self._callers: set[str] = set()
         self.breaches: list[str] = []  #: what was seen that must never be
         self._seen: dict[str, CallSeen] = {}
+        self._dial_string = "PJSIP/{number}@trunk"
 
     # --- what a story does
 
@@ -147,6 +150,25 @@ class House(ABC):
             self.acd.device(name, "NOT_INUSE")
         await self.comes(lambda: self.desk(name).state is not OUT or None, f"log-in of {name}")
         return phone
+
+    async def supervisor(self, *, answers_after: float | None = 0.1) -> Phone:
+        """The supervisor's phone is plugged in."""
+        phone = await self._phone(SUPERVISOR, answers_after, True, None, True)
+        await self.comes(lambda: self.acd.device_of(SUPERVISOR) in RINGABLE or None, "supervisor's phone")
+        return phone
+
+    async def outside(self, *, answers_after: float | None = 0.1) -> Phone:
+        """Somebody behind the trunk whose number is among those that overflow may ring."""
+        phone, self._dial_string = await self._outside(answers_after)
+        return phone
+
+    def limits(self, again_after: float = 30.0, **seconds: float) -> None:
+        """The admin saves the overflow table: seconds for calls of any service."""
+        limits = "".join(f"{step} = {after}\n" for step, after in seconds.items())
+        self.writes_overflow(
+            f'again_after = {again_after}\ndial = "{self._dial_string}"\n[outside]\npsc119 = "{OUTSIDE}"\n'
+            f'[services.any]\nnumbers = ["psc119"]\n{limits}'
+        )
 
     async def dials(
         self, number: str | None = "0800555001", *, name: str | None = None, keys: str = "", at: float = 0.2,
@@ -308,6 +330,10 @@ class House(ABC):
     ) -> Phone: ...
 
     @abstractmethod
+    async def _outside(self, answers_after: float | None) -> tuple[Phone, str]:
+        """The phone behind the trunk, and the dial string that reaches it."""
+
+    @abstractmethod
     async def _dial(self, number: str | None, name: str | None, voice: Voice, keys: str, at: float) -> Caller: ...
 
     @abstractmethod
@@ -325,6 +351,10 @@ class House(ABC):
     @abstractmethod
     def writes_menu(self, text: str) -> None:
         """The admin saves the menu's file."""
+
+    @abstractmethod
+    def writes_overflow(self, text: str) -> None:
+        """The admin saves the overflow table."""
 
     @abstractmethod
     async def stops(self) -> None:

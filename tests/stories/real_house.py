@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,23 +22,26 @@ import pytest
 from sqlalchemy import Executable, insert
 
 from db.engine import sync_engine
-from db.models import Duty
+from db.models import Duty, User
 from ivr import build
 from kentongan import sipp
-from kentongan.ground import Ground, lay
+from kentongan.ground import Ground, find, lay
 from kentongan.main import Service
 from kentongan.rtp import Tone, alaw
 from kentongan.settings import Settings, load, own_asterisk
 from kentongan.stage import free_ports
+from routing.overflow_file import SEED as OVERFLOW
 from routing.seed import OPERATORS, SHIFTS
 from telephony import asterisk as own
 from telephony.asterisk import Asterisk
 from tests.stories.house import (
     ANSWER_FOR,
     OFFER_FOR,
+    OUTSIDE,
     RING_WITHIN,
     SILENT_FOR,
     SPOKEN_FOR,
+    SUPERVISOR,
     TELL_PLACE_EVERY,
     WRAP_UP_FOR,
     Caller,
@@ -78,7 +82,9 @@ def running_exchange() -> Iterator[Exchange]:
             data=data, **free_ports(), rtp_start=40000, rtp_end=45999, offer_for=OFFER_FOR, ring_within=RING_WITHIN,
             wrap_up_for=WRAP_UP_FOR, tell_place_every=TELL_PLACE_EVERY, silent_for=SILENT_FOR, answer_for=ANSWER_FOR,
         )  # fmt: skip
-        ground = asyncio.run(lay(settings))
+        asyncio.run(lay(settings))
+        a_supervisor_is_there(settings)
+        ground = asyncio.run(find(settings))
         everybody_is_always_on_shift(settings)
         _lay_sounds(data / "prompts")
         asterisk = own_asterisk(settings, ground.secrets)
@@ -101,6 +107,15 @@ def everybody_is_always_on_shift(settings: Settings) -> None:
             {"operator": name, "shift": shift.code, "weekday": day}
             for name in OPERATORS for shift in SHIFTS for day in range(7)
         ])  # fmt: skip
+    engine.dispose()
+
+
+def a_supervisor_is_there(settings: Settings) -> None:
+    engine = sync_engine(settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(insert(User).values(
+            name=SUPERVISOR, display_name="Sri", role="supervisor", active=True, version=1,
+            created_at=datetime.now(UTC)))  # fmt: skip
     engine.dispose()
 
 
@@ -188,6 +203,7 @@ class RealHouse(House):
         self._people = AsyncExitStack()
         self._menu_path = exchange.settings.data / "menu.toml"
         self.writes_menu(menu_text())
+        self.writes_overflow(OVERFLOW.read_text("utf-8"))
 
     async def open(self) -> None:
         self.service = Service(self.exchange.settings, self.exchange.ground)
@@ -206,7 +222,7 @@ class RealHouse(House):
         if self._running.done():
             self._running.result()
         ready = self.service.ari.connected and self.service.ami.connected
-        return ready and all(desk.on_shift for desk in self.acd.desks.values())
+        return ready and all(self.desk(name).on_shift for name in OPERATORS)
 
     async def stops(self) -> None:
         if not self._closing.is_set():
@@ -240,6 +256,13 @@ class RealHouse(House):
             rings=rings, refuses=refuses, voice=OPERATOR,
         ))  # fmt: skip
         return RealPhone(self, phone)
+
+    async def _outside(self, answers_after: float | None) -> tuple[Phone, str]:
+        phone = await self._people.enter_async_context(sipp.phone_registers(
+            OUTSIDE, None, at=self.exchange.sip, answers_after=answers_after, voice=OPERATOR,
+        ))  # fmt: skip
+        host, port = phone.address
+        return RealPhone(self, phone), f"PJSIP/trunk/sip:{{number}}@{host}:{port}"
 
     async def _dial(self, number: str | None, name: str | None, voice: Voice, keys: str, at: float) -> Caller:
         presses = [sipp.Key(at + 0.2 * n, key) for n, key in enumerate(keys)]
@@ -282,3 +305,6 @@ class RealHouse(House):
 
     def writes_menu(self, text: str) -> None:
         self._menu_path.write_text(text, "utf-8")
+
+    def writes_overflow(self, text: str) -> None:
+        (self.exchange.settings.data / "overflow.toml").write_text(text, "utf-8")

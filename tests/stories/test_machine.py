@@ -26,16 +26,19 @@ from telephony import events
 from telephony.ari_operations import AriError
 from tests.stories import fake
 from tests.stories.fake_house import FakeCaller, FakeHouse
-from tests.stories.house import Voice
+from tests.stories.house import OUTSIDE, SUPERVISOR, Voice
 from tests.virtual import VirtualLoop
 
 #: As the service does: seconds between looks at Asterisk.
 LOOK_EVERY = 5.0
 PHONES = ("op01", "op02", "op03")
+#: Rung for whoever waits too long.
+RESERVES = (SUPERVISOR, f"{OUTSIDE}@trunk")
 #: Everybody is served within so many seconds once every phone is there and answers.
 SERVED_WITHIN = 300
 
 names = st.sampled_from(PHONES)
+phones = st.sampled_from(PHONES + RESERVES)
 which = st.integers(0, 20)
 moments = st.sampled_from([0.0, 0.001, 0.002, 0.003, 0.01, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0])
 
@@ -66,11 +69,12 @@ class Centre112(RuleBasedStateMachine):
         self.told: list[events.Event] = []
         self.lateness = cycle([0.0])
         self.dead: list[Centre] = []  #: kept, as a process keeps its tasks until it is gone
-        self.phones = {name: fake.Phone(name, answers_after=0.1) for name in PHONES}
+        self.phones = {name: fake.Phone(name, answers_after=0.1) for name in PHONES + RESERVES}
         self.does(self.opens, database, menu)
 
     async def opens(self, database: Path, menu: Path) -> None:
         self.house = FakeHouse(database, menu)
+        self.house.limits(supervisors=2, outside=3, again_after=2)
         self.asterisk = self.house.asterisk
         self.asterisk.tell = self.tells
         for phone in self.phones.values():
@@ -124,13 +128,13 @@ class Centre112(RuleBasedStateMachine):
 
     # --- operators and their phones
 
-    @rule(name=names, answers_after=st.sampled_from([None, 0.0, 0.1, 1.0]), rings=st.booleans(),
+    @rule(name=phones, answers_after=st.sampled_from([None, 0.0, 0.1, 1.0]), rings=st.booleans(),
           refuses=st.sampled_from([None, None, 486]), registered=st.booleans())  # fmt: skip
     def a_phone_behaves_from_now_on(self, name: str, **how: Any) -> None:
         for what, value in how.items():
             setattr(self.phones[name], what, value)
 
-    @rule(name=names, cause=st.sampled_from([0, 16, fake.NO_PACKETS]))
+    @rule(name=phones, cause=st.sampled_from([0, 16, fake.NO_PACKETS]))
     def an_operator_hangs_up_or_a_phone_is_lost(self, name: str, cause: int) -> None:
         for channel in self.asterisk.of(self.phones[name]):
             self.does(self.asterisk.ends, channel, cause)
@@ -144,7 +148,7 @@ class Centre112(RuleBasedStateMachine):
             self.an_operator_says(name, "ready")
         self.the_shift_changes(set(PHONES))
 
-    @rule(name=names)
+    @rule(name=phones)
     def a_phone_goes_or_comes(self, name: str) -> None:
         there = name in self.asterisk.phones
         self.does(self.asterisk.unplugs if there else self.asterisk.plugs_in, self.phones[name])
@@ -257,7 +261,7 @@ class Centre112(RuleBasedStateMachine):
             assert self.reached_somebody(caller), f"{caller.id} heard {caller.heard}\n{self.house.told()}"
 
     def reached_somebody(self, caller: fake.Channel) -> bool:
-        return any(heard in PHONES or heard.startswith(f"{caller.id}-op") for heard in caller.heard)
+        return any(heard in PHONES or heard.startswith(f"{caller.id}-") for heard in caller.heard)
 
     async def is_over(self) -> None:
         await asyncio.sleep(2 * LOOK_EVERY + 1)

@@ -57,6 +57,14 @@ def test_a_call_in_our_hands_is_told_alike() -> None:
     assert account.talked_for == pytest.approx(2.0, abs=0.01)
 
 
+def test_a_number_that_we_rang_outside_through_the_trunk_is_no_call_of_its_own() -> None:
+    outside = IN_OUR_HANDS.replace("op02-010cc37b", "outside-psc119-010cc37b").replace(
+        "PJSIP/op02-00000005,kentongan-operators", "PJSIP/trunk-00000005,kentongan-trunk")
+    [account] = accounts(rows(outside)).values()
+    assert (account.call_id, account.desk, len(account.talks)) == ("1795381335.27", None, 1)
+    assert account.talked_for == pytest.approx(2.0, abs=0.01)
+
+
 def test_every_row_of_both_is_read() -> None:
     assert len(rows(ON_THE_WAY_OUT + IN_OUR_HANDS)) == len((ON_THE_WAY_OUT + IN_OUR_HANDS).splitlines())
     assert sorted(accounts(rows(ON_THE_WAY_OUT + IN_OUR_HANDS))) == ["1795381257.0", "1795381335.27"]

@@ -204,7 +204,7 @@ async def open_house(engine: AsyncEngine, folder: Path, **other: Any) -> AsyncIt
     journal = Journal(folder / "journal.jsonl", Memory())
     acd = Acd([Desk(name, frozenset({"fire"})) for name in ("op01", "op02", "op03")], wrap_up_for=30, widen_after=15)
     unused: Any = None
-    centre = Centre(unused, acd, unused, journal, Rules(), _nothing, _nothing)
+    centre = Centre(unused, acd, unused, journal, Rules(), _nothing, _nothing, _nothing)
     checks, ari, lags = [Check("asterisk", True, "Asterisk 22.10.1"), Check("disk", True, "much")], Ari(), [0.25]
 
     async def health() -> list[Check]:
