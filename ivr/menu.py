@@ -26,7 +26,7 @@ _KEY = re.compile(r"[0-9*#]{1,4}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class MenuError(Exception):
+class MenuError(ValueError):
     """The menu cannot be used: str() says file, line and reason."""
 
     def __init__(self, source: str, line: int, reason: str) -> None:

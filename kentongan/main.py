@@ -32,22 +32,21 @@ from calls.stages import Stage
 from calls.store import JournalStore
 from calls.watch import watch
 from db.engine import async_engine, reading_session, sync_engine
-from ivr import build
-from ivr.menu_file import SEED, MenuFile
+from ivr import build, menu_file
 from ivr.sound import SoundError
 from kentongan import last_known
+from kentongan.followed import Followed
 from kentongan.ground import Ground, lay, stand
 from kentongan.guard import HEARTBEAT_FD, READY, STARTING
 from kentongan.last_known import Known
 from kentongan.settings import Settings, own_asterisk
 from people import store as people_store
 from recordings.archivist import Archivist
-from routing import roster
+from routing import overflow, overflow_file, roster
 from routing import store as routing_store
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT, UNREACHABLE
-from routing.overflow_file import OverflowFile
 from telephony.agi import Agi
 from telephony.ami import Ami, AmiError
 from telephony.ari import Ari
@@ -111,13 +110,15 @@ class Service:
                                JournalStore(self._engine, settings.node, ZoneInfo(settings.timezone)))
         self._laid = ground.laid
         self._known = replace(last_known.recall(settings.data) or Known(), supervisors=list(ground.supervisors))
-        self.overflow = OverflowFile(settings.data / "overflow.toml")
+        self.overflow = Followed(
+            settings.data / "overflow.toml", overflow_file.SEED, overflow_file.shipped(), overflow.parse)
         self.acd = Acd(
             [Desk(operator.name, frozenset(operator.skills)) for operator in ground.operators],
             wrap_up_for=settings.wrap_up_for, widen_after=settings.widen_after, on_change=self._desk_changed,
             widen_after_for=lambda topic: self.overflow.current().widen_after(topic))
         self._desk_states = dict.fromkeys(self.acd.desks, OUT)
-        self.menu = MenuFile(settings.data / "menu.toml", SEED, partial(build.durations, self.prompts))
+        self.menu = Followed(settings.data / "menu.toml", menu_file.SEED, menu_file.shipped(),
+                             menu_file.reader(partial(build.durations, self.prompts)))
         self.ari = Ari(f"http://127.0.0.1:{settings.ari_port}/ari", "kentongan", self.secrets.ari, settings.node,
                        lambda event: self.centre.hears(event), self._asterisk_up, self._asterisk_down)
         self.centre = Centre(

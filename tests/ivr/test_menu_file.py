@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ivr.menu import Answer, Choice, match
-from ivr.menu_file import SEED, MenuFile
+from ivr.menu import Answer, Choice, Menu, match
+from ivr.menu_file import SEED, reader, shipped
+from kentongan.followed import Followed
 
 PROMPTS = {"greeting": 2.3, "menu": 5.6, "wrong_key": 7.0, "campaign": 2.4}
 
@@ -22,8 +23,8 @@ class House:
         self.reads += 1
         return self.prompts.get(language, {})
 
-    def opens(self) -> MenuFile:
-        return MenuFile(self.path, SEED, self.prompts_for)
+    def opens(self) -> Followed[Menu]:
+        return Followed(self.path, SEED, shipped(), reader(self.prompts_for))
 
     def edits(self, old: str, new: str) -> None:
         text = self.path.read_text()

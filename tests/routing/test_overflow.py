@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kentongan.followed import Followed
 from routing.overflow import Kind, Step, TableError, next_step, parse
-from routing.overflow_file import SEED, OverflowFile
+from routing.overflow_file import SEED, shipped
 from routing.policy import Free, Waiting, match
 
 TEXT = """
@@ -95,7 +96,7 @@ def test_a_number_is_reached_through_the_trunk() -> None:
 def test_what_is_wrong_is_said_and_nothing_changes(tmp_path: Path, wrong: str, says: str) -> None:
     path = tmp_path / "overflow.toml"
     path.write_text(TEXT)
-    file = OverflowFile(path)
+    file = Followed(path, SEED, shipped(), parse)
     path.write_text(wrong)
     assert file.current() == TABLE
     assert says in (file.fault or "")
@@ -106,16 +107,7 @@ def test_what_is_wrong_is_said_and_nothing_changes(tmp_path: Path, wrong: str, s
 
 
 def test_a_new_house_gets_the_table_that_we_ship(tmp_path: Path) -> None:
-    file = OverflowFile(tmp_path / "overflow.toml")
+    file = Followed(tmp_path / "overflow.toml", SEED, shipped(), parse)
     assert (tmp_path / "overflow.toml").read_text() == SEED.read_text()
     assert file.fault is None
     assert file.current().steps("fire") == (Step(Kind.SUPERVISORS, 30),)        # (no numbers: nobody outside)
-
-
-def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "overflow.toml"
-    file = OverflowFile(path)
-    before = file.current()
-    path.unlink()
-    assert file.current() == before
-    assert "cannot be read" in (file.fault or "")

@@ -19,11 +19,12 @@ from calls.silence import Times
 from calls.store import JournalStore
 from calls.watch import watch
 from db.engine import sync_engine
-from ivr.menu_file import SEED, MenuFile
+from ivr import menu_file
+from kentongan.followed import Followed
+from routing import overflow, overflow_file
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OUT
-from routing.overflow_file import OverflowFile
 from routing.pranks import Past
 from routing.seed import OPERATORS
 from telephony.exchange import AriExchange
@@ -139,7 +140,7 @@ class FakeHouse(House):
         self.writes_menu(menu_text())
         prompts = dict.fromkeys(("greeting", "menu", "wrong_key", "campaign"), fake.PROMPT)
         self._overflow_path = menu.with_name("overflow.toml")
-        self.menu = MenuFile(menu, SEED, lambda language: prompts)
+        self.menu = Followed(menu, menu_file.SEED, menu_file.shipped(), menu_file.reader(lambda language: prompts))
         self._opens()
 
     def _opens(self) -> None:
@@ -152,7 +153,8 @@ class FakeHouse(House):
             if before is not desk.state:
                 notes.note("desk", operator=desk.name, state=desk.state, before=before, why=desk.paused_for)
 
-        table = OverflowFile(self._overflow_path)
+        table = Followed(
+            self._overflow_path, overflow_file.SEED, overflow_file.shipped(), overflow.parse)
         self.acd = Acd(
             [Desk(name, frozenset(skills)) for name, skills in OPERATORS.items()],
             wrap_up_for=WRAP_UP_FOR, widen_after=15.0, on_change=desk_changed,

@@ -26,7 +26,9 @@ from calls.lost import SHORTEST_TALK
 from calls.stages import ENDED, HANDED_BACK, STEPS, Stage
 from calls.watch import picture
 from db.models import Call, CallTicket, Recording, Ticket
-from ivr.menu_file import SEED, MenuFile
+from ivr.menu import Menu
+from ivr.menu_file import SEED
+from kentongan.followed import Followed
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import OFFERED, OUT, RINGABLE, TALKING, State
@@ -127,7 +129,7 @@ class House(ABC):
 
     centre: Centre
     acd: Acd
-    menu: MenuFile
+    menu: Followed[Menu]
     engine: Engine
 
     def __init__(self) -> None:
