@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from signal import SIGKILL
 from typing import Any
 
@@ -91,8 +92,9 @@ async def test_a_service_that_is_killed_under_a_crowd_costs_nobody_anything():
         for phone in there.phones:
             await phone.picked_up()
         ended = await there.stands(ended=TALKING, talking=TALKING, queued=WAITING + IN_THE_MENU - TALKING)
-        answered = {call["caller_number"][-3:] for call in ended if call["stage"] == "talking"}
-        assert answered == {number(100 + n)[-3:] for n in range(TALKING)}
+        waited = sorted((datetime.fromisoformat(call["arrived_at"]), call["id"])
+                        for call in before.values() if call["stage"] == "queued")
+        assert {call["id"] for call in ended if call["stage"] == "talking"} == {first for _, first in waited[:TALKING]}
         assert {call["outcome"] for call in ended if call["stage"] == "ended"} == {"answered"}
         for caller in there.talking:
             assert (await caller.ended()).by == "callee"
