@@ -1,10 +1,11 @@
-"""calls: what Asterisk is told by the way: whose phones the way out shall ring, and the queue log.
+"""calls: what Asterisk is told by the way: whose phones the way out shall ring, which numbers then, and the queue log.
 
 Told over AMI and never in a caller's way. What could not be told is told when AMI is back.
 """
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from calls.journal import Note
@@ -15,18 +16,21 @@ from telephony.ami import Ami, AmiError
 
 log = logging.getLogger(__name__)
 
-FAMILY, KEY = "kentongan", "onduty"     # read by asterisk-conf/kentongan/extensions.conf
+FAMILY, ON_DUTY, OUTSIDE = "kentongan", "onduty", "outside"     # read by asterisk-conf/kentongan/extensions.conf
 _LINES_KEPT = 10_000
 
 
 class Bulletin:
-    """Keeps Asterisk told. `hears` takes the journal's notes; `run` until cancelled."""
+    """Keeps Asterisk told. `hears` takes the journal's notes; `run` until cancelled.
 
-    def __init__(self, ami: Ami, acd: Acd) -> None:
-        self._ami, self._acd = ami, acd
+    `outside`: the endpoints of numbers outside that the way out may ring, in Dial()'s words; "" for none.
+    """
+
+    def __init__(self, ami: Ami, acd: Acd, outside: Callable[[], str]) -> None:
+        self._ami, self._acd, self._outside = ami, acd, outside
         self._queue_log = QueueLog()
         self._lines: deque[Line] = deque(maxlen=_LINES_KEPT)
-        self._told: str | None = None
+        self._told: dict[str, str] = {}         # by key
         self._news = asyncio.Event()
 
     def hears(self, note: Note) -> None:
@@ -36,12 +40,12 @@ class Bulletin:
             self._news.set()
 
     def look(self) -> None:
-        """A desk is otherwise, or its shift: perhaps other phones are on duty now."""
+        """A desk is otherwise, or its shift, or the overflow table: perhaps other phones are to be rung now."""
         self._news.set()
 
     async def up(self) -> None:
         """AMI is there (again), perhaps with another Asterisk behind it: everything is news."""
-        self._told = None
+        self._told.clear()
         self._news.set()
 
     async def run(self) -> None:
@@ -52,12 +56,13 @@ class Bulletin:
                 await self._tell()
 
     async def _tell(self) -> None:
-        if (phones := on_duty(self._acd)) != self._told:
-            if phones:
-                await self._ami.db_put(FAMILY, KEY, phones)
-            else:
-                await self._ami.db_del(FAMILY, KEY)
-            self._told = phones
+        for key, phones in ((ON_DUTY, on_duty(self._acd)), (OUTSIDE, self._outside())):
+            if phones != self._told.get(key):
+                if phones:
+                    await self._ami.db_put(FAMILY, key, phones)
+                else:
+                    await self._ami.db_del(FAMILY, key)
+                self._told[key] = phones
         while self._lines:
             line = self._lines[0]
             await self._ami.queue_log(QUEUE, line.unique_id, line.agent, line.event, line.data)

@@ -129,7 +129,7 @@ class Service:
             Overflow(self.overflow.current, lambda: self._known.supervisors).climb)
         self.ami = Ami("127.0.0.1", settings.ami_port, "kentongan", self.secrets.ami,
                        on_device=self._device_changed, on_up=self._ami_up)
-        self.bulletin = Bulletin(self.ami, self.acd)
+        self.bulletin = Bulletin(self.ami, self.acd, lambda: "&".join(self.overflow.current().outside_of_any()))
         self._were_there: set[str] = set()          # whose phones were, before Asterisk was away; see _missed_phones
         self._last_call_at: datetime | None = None
         self.agi = Agi("127.0.0.1", settings.agi_port, partial(way_out.reported, self.journal))
@@ -304,6 +304,7 @@ class Service:
             if self._known.operators:
                 self.acd.trained(self._known.operators)
                 self.acd.on_shift(roster.who_is_on(self._known.plan, now, zone))
+            self.bulletin.look()
             await asyncio.sleep(ROSTER_EVERY)
 
     async def _ask_the_roster(self, now: datetime, zone: tzinfo) -> None:

@@ -55,6 +55,11 @@ class Table:
         """Those of the topic, or of any."""
         return self.services.get(topic) or self.services.get(ANY, ())
 
+    def outside_of_any(self) -> list[str]:
+        """The endpoints that are rung for a call of any service, once each, in their order."""
+        names = [name for step in self.services.get(ANY, ()) if step.kind is Kind.OUTSIDE for name in step.names]
+        return [self.outside[name] for name in dict.fromkeys(names)]
+
     def widen_after(self, topic: str) -> float | None:
         """Seconds; None: the table does not say."""
         return next((step.after for step in self.steps(topic) if step.kind is Kind.WIDEN), None)

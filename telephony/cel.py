@@ -109,7 +109,8 @@ def accounts(rows: Iterable[Row]) -> dict[str, Account]:
     calls: dict[str, _Telling] = {}
     rooms: dict[str, dict[str, Row]] = defaultdict(dict)        # by bridge: who entered it, and has not left
     for row in rows:
-        if row.event == "CHAN_START" and row.context == TRUNK and _CALL_ID.fullmatch(row.channel):
+        if (row.event == "CHAN_START" and row.context == TRUNK and _CALL_ID.fullmatch(row.channel)
+                and row.linked == row.channel):         # (not a number outside that the way out dials for a call)
             calls.setdefault(row.channel, _Telling(row))
         if row.bridge is not None:
             room = rooms[row.bridge]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from calls.bulletin import FAMILY, KEY, Bulletin
+from calls.bulletin import FAMILY, ON_DUTY, OUTSIDE, Bulletin
 from routing.acd import Acd
 from routing.desk import Desk
 from routing.operators import READY
@@ -28,7 +28,7 @@ class Asterisk:
         """The way out's phones, when all that is to be told has been told."""
         for _ in range(5):
             await asyncio.sleep(0)
-        return self.kept.get((FAMILY, KEY))
+        return self.kept.get((FAMILY, ON_DUTY))
 
 
 class House:
@@ -38,7 +38,8 @@ class House:
         self.asterisk: Any = Asterisk()
         self.acd = Acd([Desk(name, frozenset()) for name in ("op01", "op02", "op03")], wrap_up_for=30, widen_after=15,
                        on_change=lambda desk: self.bulletin.look())
-        self.bulletin = Bulletin(self.asterisk, self.acd)
+        self.outside = ""
+        self.bulletin = Bulletin(self.asterisk, self.acd, lambda: self.outside)
         for name in self.acd.desks:
             self.acd.device(name, "NOT_INUSE")
 
@@ -78,3 +79,14 @@ async def test_who_answers_one_call_of_the_overflow_is_not_on_duty(house: House)
     house.acd.desks["outside-psc119"] = Desk("outside-psc119", frozenset(), READY, is_reserve=True, outside="PJSIP/1@t")
     house.bulletin.look()
     assert await house.asterisk.rings() == "PJSIP/op01"
+
+
+async def test_the_numbers_outside_are_those_of_the_table_as_it_is_now(house: House) -> None:
+    house.outside = "PJSIP/119@trunk"
+    house.bulletin.look()
+    await house.asterisk.rings()
+    assert house.asterisk.kept[FAMILY, OUTSIDE] == "PJSIP/119@trunk"
+    house.outside = ""
+    house.bulletin.look()
+    await house.asterisk.rings()
+    assert (FAMILY, OUTSIDE) not in house.asterisk.kept

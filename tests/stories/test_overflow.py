@@ -14,6 +14,8 @@ from calls.stages import TALKING
 from db.models import Call, Callback
 from routing.operators import READY
 from tests.stories.house import OFFER_FOR, OUTSIDE, SUPERVISOR, Caller, House, Phone
+from tests.stories.real_house import RealHouse
+from tests.waiting import until
 
 NEVER = 600.0
 PSC = "outside-psc119"
@@ -118,6 +120,27 @@ async def test_a_talk_with_the_supervisor_survives_a_stop_and_a_start(house: Hou
     await supervisor.says_goodbye()
     assert (await house.over(caller)).outcome == "answered"
     await first.hangs_up()
+
+
+@pytest.mark.asterisk
+async def test_without_the_service_and_its_phones_the_number_outside_is_rung_until_it_answers(
+    real_house: RealHouse,
+) -> None:
+    house = real_house
+    agency = await house.outside()
+    house.limits(outside=NEVER)
+    asterisk = house.exchange.asterisk
+    await until(lambda: OUTSIDE in asterisk.ask("database get kentongan outside"))
+    await house.stops()
+    caller = await house.dials(claimed=False)
+    await agency.picked_up()
+    await agency.says_goodbye()
+    await caller.ended()
+    await house.is_empty()
+    await house.starts_again()
+    told = await house.comes(lambda: next((n for n in house.notes if n.kind == "way out"), None), "report")
+    assert told.facts["talked_for"] >= 0
+    assert [note.call_id for note in house.notes if note.kind in ("arrived", "way out", "adopted")] == [told.call_id]
 
 
 class Crowd:

@@ -133,6 +133,17 @@ def test_of_two_talks_the_last_operator_has_the_call_and_both_count(book: Book) 
     assert (account.desk, account.began_at, account.talked_for) == ("op02", START + 10, 8.0)
 
 
+def test_a_number_outside_that_the_way_out_dials_is_no_call_but_talks_in_one(book: Book) -> None:
+    other, name = "1763800009.7", "PJSIP/trunk-00000001"
+    book.row(10, "CHAN_START", other, name)
+    book.row(12, "BRIDGE_ENTER", other, name, bridge="b")
+    book.caller(12, "BRIDGE_ENTER", "b", WAY_OUT)
+    book.row(15, "BRIDGE_EXIT", other, name, bridge="b")
+    found = accounts(book.rows)
+    assert list(found) == [CALL]
+    assert (found[CALL].desk, found[CALL].talked_for) == (None, 3.0)
+
+
 def test_operator_and_agency_at_once_are_counted_once(book: Book) -> None:
     book.caller(0, "BRIDGE_ENTER", "b")
     book.phone(0, "BRIDGE_ENTER", "op01", "b")
