@@ -37,6 +37,7 @@ class Call:
     desk: str | None = None         #: who has it, from the offer on
     others: list[Leg] = field(default_factory=list)
     bridge: str | None = None       #: id of the bridge that joins the legs
+    has_bridge: bool = False        #: it is there (perhaps it is also if we were interrupted while it was made)
     overflowed: int = 0             #: steps that were taken because it waits too long (routing/overflow.py)
     picked_up_at: float = -inf      #: loop time at which the operator of the talk answered; long ago, if adopted
     cut_at: datetime | None = None  #: when its Asterisk died, or was started again, under it

@@ -195,6 +195,7 @@ class Centre:
         """A call that another process left behind goes on where it stands, with the clock that it had."""
         call = self._call_of(alive.caller)
         call.stage, call.topic, call.priority, call.bridge = alive.stage, alive.topic, alive.priority, alive.bridge
+        call.has_bridge = alive.bridge is not None
         if alive.phone is not None:
             phone = self._exchange.leg(alive.phone)
             self._legs[phone.id] = (call, phone)
@@ -277,9 +278,10 @@ class Centre:
                 await phone.ring(desk.endpoint, call.number, self.rules.offer_for + self.rules.ring_within)
             finally:
                 self._ringing.discard(phone.id)
-            if call.bridge is None:
+            if not call.has_bridge:
                 call.bridge = f"{call.id}{adopt.BRIDGE}"        # first: whoever clears up must know it
                 await self._exchange.make_bridge(call.bridge)
+                call.has_bridge = True
             slow = desk.outside is not None         # until a phone rings out there, networks may take their time
             rang = await phone.rang(self.rules.offer_for if slow else self.rules.ring_within)
             answered = rang and await phone.picked_up(self.rules.offer_for)
@@ -301,13 +303,16 @@ class Centre:
         self.acd.talks(desk)
 
     async def talk(self, desk: Desk, call: Call) -> Stage:
-        """Until the operator leaves. ENDED: the talk is over; QUEUED: it was none, or the phone is lost."""
+        """Until the operator leaves. ENDED: the talk is over; QUEUED: it was none, or the phone is lost, or it was with
+        a number outside: perhaps a machine, and the caller alone knows whether they were helped."""
         phone = call.others[-1]
         await phone.left()
         vanished = lost.has_vanished(phone.cause)
-        if not vanished and not lost.was_no_talk(asyncio.get_running_loop().time() - call.picked_up_at):
+        was_none = lost.was_no_talk(asyncio.get_running_loop().time() - call.picked_up_at)
+        if not vanished and not was_none and not desk.is_outside:
             return ENDED
-        self.notes.note("desk lost" if vanished else "hung up at once", call.id, operator=desk.name, cause=phone.cause)
+        what = "desk lost" if vanished else "hung up at once" if was_none else "outside left"
+        self.notes.note(what, call.id, operator=desk.name, cause=phone.cause)
         if vanished:
             self.acd.rests(desk, "phone lost in mid-talk")
         assert call.bridge is not None
@@ -349,7 +354,7 @@ class Centre:
             call.others.remove(phone)
 
     async def _drop(self, call: Call, phone: Leg) -> None:
-        await phone.hang_up()
+        await _insist(phone.hang_up)            # no fault of it may stand above being cancelled
         self._legs.pop(phone.id, None)
         call.others.remove(phone)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from calls.call import Call
 from calls.centre import Centre
-from routing.desk import Desk
+from routing.desk import OUTSIDE, Desk
 from routing.operators import READY, RINGABLE
 from routing.overflow import Kind, Step, Table, next_step
 from telephony.ari_operations import AriError
@@ -31,9 +31,13 @@ class Overflow:
             call.overflowed += 1
             desks = [desk for desk in self._asked(due.step) if self._is_free(desk, centre)]
             centre.notes.note("overflow", call.id, step=due.step.kind, who=[desk.name for desk in desks])
-            for desk in desks:
-                if self._is_free(desk, centre) and await self._takes(desk, call, centre):
-                    return
+            try:
+                for desk in desks:
+                    if self._is_free(desk, centre) and await self._takes(desk, call, centre):
+                        return
+            except asyncio.CancelledError:      # a desk is there, or they are gone; should it come to nothing, it is
+                call.overflowed -= 1            # the same step that is due
+                raise
 
     def _asked(self, step: Step) -> list[Desk]:
         match step.kind:
@@ -41,7 +45,7 @@ class Overflow:
                 return [Desk(name, frozenset(), READY, is_reserve=True) for name in sorted(self._supervisors())]
             case Kind.OUTSIDE:
                 outside = self._table().outside         # (it may have changed since)
-                return [Desk(f"outside-{name}", frozenset(), READY, is_reserve=True, outside=outside[name])
+                return [Desk(f"{OUTSIDE}{name}", frozenset(), READY, is_reserve=True, outside=outside[name])
                         for name in step.names if name in outside]
         return []
 

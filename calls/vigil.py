@@ -50,7 +50,7 @@ class _Vigil:
         self._call, self._moved, self._times = call, moved, times
         self._now = asyncio.get_running_loop().time
         self._since = self._now()
-        self._labelled = True
+        self._labelled = not call.asked.heard
 
     def look(self) -> tuple[Todo, float]:
         """Take what was heard for what it means; then: ASK or WAIT, and in how many seconds to look again."""

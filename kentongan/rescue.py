@@ -6,6 +6,7 @@ database away, a broken upgrade) must not keep the guard from this. Whoever talk
 import base64
 import http.client
 import json
+import re
 import tomllib
 import urllib.parse
 import urllib.request
@@ -17,6 +18,8 @@ from typing import Any
 WAY_OUT = "kentongan-wayout"
 #: seconds for one request; Asterisk is on this host
 PATIENCE = 2.0
+#: The ids of channels that the service rang: calls/adopt.py
+_RUNG = re.compile(r".+-.+-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def _astray(channels: list[dict[str, Any]], bridges: list[dict[str, Any]]) -> tu
     """Callers who are in our application's hands and talk to nobody, and the phones that are rung for them."""
     talking = {member for bridge in bridges if len(bridge["channels"]) > 1 for member in bridge["channels"]}
     waiting = [channel["id"] for channel in channels if channel["dialplan"]["app_name"].startswith("Stasis")
-               and channel["dialplan"]["context"] == "kentongan-trunk" and channel["id"] not in talking]
+               and channel["dialplan"]["context"] == "kentongan-trunk" and channel["id"] not in talking
+               and not _RUNG.fullmatch(channel["id"])]
     ringing = [channel["id"] for channel in channels if channel["id"] not in talking
                and any(channel["id"].startswith(f"{caller}-") for caller in waiting)]
     return [urllib.parse.quote(name) for name in waiting], [urllib.parse.quote(name) for name in ringing]

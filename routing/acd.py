@@ -253,8 +253,8 @@ class Acd:
     def _comes_back(self, desk: Desk) -> None:
         if desk.is_reserve:                                 # its one call is over
             self._enter(desk, OUT)
-            del self.desks[desk.name]
-        elif desk.state is OFFERED:                           # the caller left while it rang: it keeps its idle time
+            self.desks.pop(desk.name, None)
+        elif desk.state is OFFERED:                         # the caller left while it rang: it keeps its idle time
             self._enter(desk, operators.after_device(READY, desk.device))
             self.pair()
         elif desk.state is TALKING:

@@ -3,6 +3,9 @@ from dataclasses import dataclass
 
 from routing.operators import OUT, Seat, State, step, why_not_free
 
+#: Names of numbers outside begin so.
+OUTSIDE = "outside-"
+
 
 @dataclass(eq=False)
 class Desk:
@@ -18,6 +21,11 @@ class Desk:
     paused_for: str | None = None   #: why it is paused
     is_reserve: bool = False        #: it is there for one call that has waited too long, and gone after it
     outside: str | None = None      #: Asterisk's name of a number outside
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is a number outside; by its name, since after a restart nothing else is known of it."""
+        return self.name.startswith(OUTSIDE)
 
     @property
     def endpoint(self) -> str:

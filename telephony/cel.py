@@ -19,7 +19,7 @@ OPERATORS: Final = "kentongan-operators"
 _ROW = re.compile(
     r"(?P<at>[0-9]{1,12}\.[0-9]{6}),(?P<event>[A-Z_]{1,32}),(?P<channel>[^,]{1,150}),(?P<linked>[^,]{1,150}),"
     r"(?P<name>[^,]{1,200}),(?P<context>[^,]{0,80}),(?P<number>[0-9+]{0,80}),(?P<extra>.*)", re.ASCII)
-_PHONE = re.compile(r"PJSIP/([0-9A-Za-z_.-]+)-[0-9a-f]{8}", re.ASCII)
+_PHONE = re.compile(r"PJSIP/(?!trunk-)([0-9A-Za-z_.-]+)-[0-9a-f]{8}", re.ASCII)
 _CALL_ID = re.compile(r"(?!.+-.+-[0-9a-f]{8}$)[0-9A-Za-z.-]{1,64}", re.ASCII)      # (not a number that we rang outside)
 
 

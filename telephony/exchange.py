@@ -3,7 +3,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from telephony.ari import Ari
-from telephony.ari_operations import Gone
+from telephony.ari_operations import AriError, Gone
 from telephony.leg import AriLeg, Leg
 from telephony.tasks import through
 
@@ -23,7 +23,12 @@ class AriExchange:
         return AriLeg(self._ari, channel_id, self._sound)
 
     async def make_bridge(self, bridge_id: str) -> None:
-        await through(self._ari.bridges.create(bridge_id, name=bridge_id))
+        """Afterwards it is there, even if it was before."""
+        try:
+            await through(self._ari.bridges.create(bridge_id, name=bridge_id))
+        except AriError as refused:
+            if refused.status != 409:
+                raise
 
     async def join(self, bridge_id: str, *legs: Leg) -> None:
         """Whoever has just hung up is left out; their going is on its way as an event."""

@@ -78,6 +78,35 @@ async def test_a_desk_lost_while_a_command_fails_leaves_nobody_alone_in_a_bridge
     await caller.hangs_up()
 
 
+async def test_a_bridge_that_could_not_be_made_for_the_supervisor_is_made_for_the_operator(house, monkeypatch):
+    await house.supervisor(answers_after=None)
+    house.limits(supervisors=1)
+    monkeypatch.setattr(house.line.bridges, "create", fails(1, house.line.bridges.create))
+    caller = await house.dials(keys="1")
+    await house.until(caller, "overflow")
+    await asyncio.sleep(5)
+    await house.phone("op01")
+    await house.until(caller, "talking")
+    assert await house.talks(caller)
+    await caller.hangs_up()
+    await house.over(caller)
+
+
+async def test_a_supervisors_phone_that_cannot_be_silenced_keeps_no_operator_from_the_caller(house, monkeypatch):
+    await house.supervisor(answers_after=None)
+    house.limits(supervisors=1)
+    caller = await house.dials(keys="1")
+    await house.until(caller, "overflow")
+    await asyncio.sleep(0.5)
+    channels = house.line.channels
+    monkeypatch.setattr(channels, "hangup", fails(1, channels.hangup))
+    await house.phone("op01")
+    await house.until(caller, "talking")
+    assert house.desk("op01").call_id == caller.call_id
+    await caller.hangs_up()
+    await house.over(caller)
+
+
 async def test_a_bug_in_mid_talk_does_not_touch_the_talk_and_its_end_is_seen(house, monkeypatch):
     phone = await house.phone("op01")
     real, left = Centre.talk, [1]

@@ -124,6 +124,7 @@ async def test_who_says_nothing_is_sent_away_after_two_seconds(reports: Reports)
 def test_the_operator_is_the_phone_that_answered() -> None:
     assert way_out("1.2", "", {"DIALEDPEERNAME": "PJSIP/op01-0000000a"}).desk == "op01"
     assert way_out("1.2", "", {"DIALEDPEERNAME": "Local/op01@far-00000001;1"}).desk is None
+    assert way_out("1.2", "", {"DIALEDPEERNAME": "PJSIP/trunk-0000000a"}).desk is None      # a number outside
 
 
 def test_a_report_prints_no_number() -> None:
