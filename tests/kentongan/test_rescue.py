@@ -12,6 +12,8 @@ import pytest
 from kentongan.guard import BACK_WITHIN, Absence
 from kentongan.rescue import Exchange
 
+#: rung by the service through the trunk for somebody who has hung up since
+OUTSIDE = "1795370341.9-outside-psc119-0badcafe"
 WAITING, TALKING, PHONE, ELSEWHERE = "1795370342.0", "1795370343.1", "1795370342.0-op01-0badcafe", "1795370344.2"
 
 
@@ -20,7 +22,7 @@ def channel(name: str, app: str = "StasisBroadcast", context: str = "kentongan-t
 
 
 class Ari(BaseHTTPRequestHandler):
-    """Two who wait in our hands and talk, a phone that rings, and somebody on the way out already."""
+    """Two who wait in our hands and talk, a phone that rings, a line outside, and somebody on the way out already."""
 
     refuses: tuple[str, ...] = ()
     rubbish: bytes = b""
@@ -38,7 +40,7 @@ class Ari(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
-        channels = [channel(WAITING), channel(TALKING), channel(PHONE, "", "default"),
+        channels = [channel(WAITING), channel(TALKING), channel(OUTSIDE, "Stasis"), channel(PHONE, "", "default"),
                     channel(ELSEWHERE, "Dial", "kentongan-wayout")]  # fmt: skip
         bridges = [{"id": "b", "channels": [TALKING, "phone"]}, {"id": "c", "channels": []}]
         self._answer({"/ari/channels": channels, "/ari/bridges": bridges}[self.path])
