@@ -1,6 +1,7 @@
 # One command each. Whatever is missing is installed first (tools/setup), so the first run takes minutes, the next none.
 .PHONY: help setup demo run test check chaos docker-try bench growth lock
 PYTHON ?= python3
+SHORT_FAULTS = KILL,CUT,LOCK,PHONE,ASTERISK,STOP,FULL
 
 help:            ## these lines
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -30,7 +31,7 @@ check:           ## linters, types, layers, purity: seconds
 
 chaos:           ## 300 calls while everything breaks; the books must agree (a quarter of an hour, SHORT=1 two minutes; SEED=… repeats; root)
 	@$(PYTHON) tools/setup
-	.venv/bin/python -m tests.chaos.run $(if $(SHORT),--calls 40 --faults KILL,CUT,LOCK,PHONE,ASTERISK,STOP,FULL)
+	.venv/bin/python -m tests.chaos.run $(if $(SHORT),--calls 40 --faults $(SHORT_FAULTS))
 
 docker-try:      ## containers built, called by SIP phones, restarted, taken down (needs a Docker engine)
 	@$(PYTHON) tools/setup
