@@ -1,87 +1,14 @@
 """The queue and its desks in virtual time: who is lent what, and that no desk is ever lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
-from routing.acd import Acd
-from routing.desk import Desk
 from routing.operators import OFFERED, OUT, PAUSED, READY, TALKING, WRAP_UP, IllegalStep
+from tests.routing.acd_house import START, WIDEN_AFTER, WRAP_UP_FOR, Caller, House, desk, leaving, now
 
 pytestmark = pytest.mark.looptime
-
-START = datetime(2026, 11, 22, 14, tzinfo=UTC).timestamp()
-WRAP_UP_FOR, WIDEN_AFTER = 30.0, 15.0
-
-
-def now() -> float:
-    return START + asyncio.get_running_loop().time()
-
-
-@dataclass(eq=False)
-class Caller:
-    """As much of a call as the queue knows."""
-
-    id: str
-    topic: str = "any"
-    priority: int = 0
-    behind: float = 0.0
-    arrived_at: datetime = field(default_factory=lambda: datetime.fromtimestamp(now(), UTC))
-    desk: str | None = None
-    talks_on: bool = False
-
-    def is_conversation(self) -> bool:
-        return self.talks_on
-
-
-class House:
-    """An Acd, and callers who take what they are lent."""
-
-    def __init__(self, *desks: Desk) -> None:
-        self.changes: list[tuple[str, str]] = []
-        self.acd = Acd(
-            desks, wrap_up_for=WRAP_UP_FOR, widen_after=WIDEN_AFTER, now=now,
-            on_change=lambda desk: self.changes.append((desk.name, desk.state)),
-        )  # fmt: skip
-        self.answered: list[str] = []
-
-    def open(self, *names: str) -> None:
-        self.acd.on_shift(set(names) or set(self.acd.desks))
-        for name in names or self.acd.desks:
-            self.acd.device(name, "NOT_INUSE")
-
-    def desk(self, name: str) -> Desk:
-        return self.acd.desks[name]
-
-    def comes(self, caller: Caller, talks_for: float = 60.0, rings_for: float = 1.0) -> asyncio.Task[None]:
-        return asyncio.create_task(self._lives(caller, talks_for, rings_for))
-
-    async def _lives(self, caller: Caller, talks_for: float, rings_for: float) -> None:
-        async with self.acd.desk_for(caller) as loan:
-            desk = await loan.desk()
-            await asyncio.sleep(rings_for)
-            self.answered.append(f"{caller.id} by {desk.name}")
-            self.acd.talks(desk)
-            await asyncio.sleep(talks_for)
-
-
-def desk(name: str, *skills: str) -> Desk:
-    return Desk(name, frozenset(skills))
-
-
-@asynccontextmanager
-async def leaving(*tasks: asyncio.Task[None]) -> AsyncIterator[None]:
-    """Whoever is still there leaves at the end, and nothing of them stays."""
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_caller_gets_the_desk_that_can_help() -> None:
@@ -461,60 +388,3 @@ async def test_a_new_desk_whose_phone_went_before_it_came_stays_out() -> None:
     house.acd.device("op99", "UNAVAILABLE")
     house.acd.trained({"op99": ["fire"]})
     assert (house.desk("op99").state, house.desk("op99").device) == (OUT, "UNAVAILABLE")
-
-
-def reserve() -> Desk:
-    return Desk("outside-psc119", frozenset(), READY, is_reserve=True, outside="PJSIP/119@trunk")
-
-
-async def waiting(house: House, caller: Caller) -> asyncio.Task[str]:
-    """Who waits in vain, until they are lent something; and then is given it back at once."""
-    async def turn() -> str:
-        async with house.acd.desk_for(caller) as loan:
-            return (await loan.desk()).name
-
-    task = asyncio.create_task(turn())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    return task
-
-
-async def test_a_reserve_answers_for_who_waits_and_is_gone_after_the_call() -> None:
-    house = House(Desk("op01", frozenset()))
-    turn = await waiting(house, Caller("c1"))
-    assert house.acd.lends(reserve(), "c1")
-    assert house.desk("outside-psc119").state is OFFERED
-    assert not house.acd.is_staffed()  # nobody can be rung there
-    assert await turn == "outside-psc119"
-    assert house.acd.desks.keys() == {"op01"}
-    assert house.changes[-1] == ("outside-psc119", OUT)
-
-
-async def test_a_reserve_that_comes_too_late_gets_no_call() -> None:
-    house = House(Desk("op01", frozenset()))
-    turn = await waiting(house, Caller("c1"))
-    house.open()
-    assert not house.acd.lends(reserve(), "c1")
-    assert await turn == "op01"
-    assert not house.acd.lends(reserve(), "c1")
-    assert house.acd.desks.keys() == {"op01"}
-
-
-async def test_a_reserve_talks_to_one_caller_at_a_time() -> None:
-    house = House()
-    turns = [await waiting(house, Caller(name)) for name in ("c1", "c2")]
-    assert [house.acd.lends(reserve(), name) for name in ("c1", "c2")] == [True, False]
-    assert await turns[0] == "outside-psc119"
-    assert house.acd.lends(reserve(), "c2")
-    assert await turns[1] == "outside-psc119"
-
-
-async def test_a_talk_of_somebody_who_is_no_operator_is_taken_up_again_until_it_is_over() -> None:
-    house = House(Desk("op01", frozenset()))
-    caller = Caller("c1", desk="sri", talks_on=True)
-    async with house.acd.desk_for(caller) as loan:
-        assert (await loan.desk()).state is TALKING
-        house.acd.trained({"op01": []})
-        assert "sri" in house.acd.desks
-        caller.talks_on = False
-    assert "sri" not in house.acd.desks
