@@ -38,6 +38,14 @@ async def drawn(house: House, caller: Caller) -> tuple[dict[str, Any] | None, st
         return row[0], row[1], row[2]
 
 
+async def an_operator_answers(house: House, caller: Caller) -> None:
+    operator = await house.phone("op01")
+    await house.until(caller, "talking")
+    assert await house.talks(caller)
+    await operator.says_goodbye()
+    assert (await house.over(caller)).outcome == "answered"
+
+
 async def leaves(house: House, *callers: Caller) -> None:
     for caller in callers:
         await caller.hangs_up()
@@ -55,11 +63,7 @@ async def test_who_is_silent_is_asked_and_with_a_tap_comes_before_others(house: 
     sign = await house.until(silent, "sign of life")
     assert sign.facts == {"by": "key", "pressed": "2", "said": "fire", "topic": "fire", "priority": RAISED}
     assert order(house) == [silent.call_id, other.call_id]
-    operator = await house.phone("op01")
-    await house.until(silent, "talking")
-    assert await house.talks(silent)
-    await operator.says_goodbye()
-    assert (await house.over(silent)).outcome == "answered"
+    await an_operator_answers(house, silent)
     known, topic, ticket = await drawn(house, silent)
     assert (known, topic, ticket) == ({"asked": 1, "heard": "key", "pressed": "2", "said": "fire"}, "fire", "fire")
     await house.until(other, "talking")
@@ -102,11 +106,7 @@ async def test_who_stays_silent_is_asked_twice_keeps_their_place_and_an_operator
     await asyncio.sleep(SILENT_FOR + 1)
     assert kinds(house, silent) == ["asked", "asked", "silent"]
     assert set(house.path(silent)) == {"arrived", "menu", "queued"}  # (nobody hung up)
-    operator = await house.phone("op01")
-    await house.until(silent, "talking")
-    assert await house.talks(silent)
-    await operator.says_goodbye()
-    assert (await house.over(silent)).outcome == "answered"
+    await an_operator_answers(house, silent)
     known, topic, _ = await drawn(house, silent)
     assert (known, topic) == ({"asked": 2, "heard": "nothing", "pressed": "", "said": None}, "any")
     await leaves(house, other)
